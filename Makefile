@@ -1,0 +1,51 @@
+# A fresh machine needs Python 3.11 or newer and make; everything else comes from requirements.lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+FLAGS ?=
+CONNECTORS := s3 obs azure google aliyun tencent
+LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check conformance lock clean
+
+help:  ## This list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(READY)  ## The virtual environment with everything that is locked.
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
+	@touch $@
+
+demo: $(READY)  ## Migrates real files between two local stores through the API and compares them.
+	$(BIN)/python -m tests.demo
+
+test: $(READY)  ## Every test.
+	$(BIN)/python -m pytest tests $(FLAGS)
+
+check: $(READY)  ## Style, types, layers and the fast tests.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit $(FLAGS)
+
+conformance: $(READY)  ## Every connector against every promise.
+	$(BIN)/python -m pytest tests/conformance $(FLAGS)
+
+lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
+	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \
+		$(LOCKED) --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml deploy/tools.in $(CONNECTORS:%=--extra %) --constraints requirements.lock --no-emit-package uv \
+		--universal --python-version 3.11 $(LOCKED) --output-file deploy/requirements.lock
+
+clean:  ## Removes the environment, caches and the demo's stores.
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

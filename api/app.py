@@ -1,0 +1,81 @@
+"""The ASGI application: OMS v2 at `/`, IAM at `/v3`, and what operators need beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from connectors.endpoints import load_endpoints
+from fastapi import FastAPI
+from ledger import sessions
+from starlette.types import ASGIApp
+
+from api import errors
+from api.context import Services
+from api.database import Database
+from api.doorbell import Bells
+from api.edge import Edge
+from api.iam import routes as iam_routes
+from api.iam.logins import Logins
+from api.ops import routes as ops_routes
+from api.ops.metrics import Metrics
+from api.settings import Settings, read_settings
+from api.tasks import routes as task_routes
+from api.tasks.speed import SpeedGauge
+from api.vault import Vault
+from api.versions import routes as version_routes
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """Builds the application from the environment (or the given settings); no connection is opened yet.
+
+    Raises SettingsError, EndpointError or SealError for settings that cannot work.
+    """
+    parts = _services(settings or read_settings())
+    app = FastAPI(
+        title="Object storage migration",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(parts),
+    )
+    app.state.services = parts
+    errors.install(app)
+    # `/{version}` matches every single word, so it stands last.
+    for router in (ops_routes.router, iam_routes.login_router, iam_routes.router, task_routes.router):
+        app.include_router(router)
+    app.include_router(version_routes.router)
+    return Edge(app, parts.metrics)
+
+
+def _services(settings: Settings) -> Services:
+    return Services(
+        settings=settings,
+        database=Database(sessions.create_engine(settings.database_url, size=settings.database_connections)),
+        bells=Bells(settings.redis_url),
+        vault=Vault.open(settings.master_key_file),
+        endpoints=load_endpoints(settings.endpoints_file),
+        logins=Logins(),
+        metrics=Metrics(),
+        speeds=SpeedGauge(),
+    )
+
+
+def _lifespan(parts: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            parts.bells.close()
+            await asyncio.shield(parts.database.close())
+
+    return lifespan
+
+
+def _version() -> str:
+    try:
+        return version("oms-engine")
+    except PackageNotFoundError:
+        return "0"

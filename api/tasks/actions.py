@@ -1,0 +1,184 @@
+"""Start, stop, delete, new limits: each one transaction with its audit row (OMS 5.2.4 to 5.2.8)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine import states
+from engine.spec import Priority, TaskType
+from engine.states import TaskStatus
+from ledger import audit, outbox, task_actions
+from ledger.audit import Actor, Entry
+from ledger.task_actions import LockedTask
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.context import Services
+from api.errors import ApiError
+from api.tasks import checks
+from api.tasks.failed_list import FailedList, check_failed_list
+from api.tasks.schemas import BandwidthBody, BatchUpdateBody, StartTaskBody
+from api.vault import TaskKeys
+
+
+async def stop_task(parts: Services, actor: Actor, task_id: int) -> None:
+    """Pauses: the next look shows 7 or 3. Raises Refused or ApiError."""
+
+    async def work(connection: AsyncConnection) -> None:
+        task = await _locked(connection, actor, task_id)
+        status = await task_actions.stop(connection, task)
+        await audit.record(connection, actor, Entry("stopTask", str(task.id), {"status": status.value}))
+
+    await parts.database.write(work)
+
+
+async def delete_task(parts: Services, actor: Actor, task_id: int) -> None:
+    """Removes the task; its audit rows stay. Raises Refused or ApiError."""
+
+    async def work(connection: AsyncConnection) -> None:
+        task = await _locked(connection, actor, task_id)
+        await task_actions.delete(connection, task)
+        await audit.record(connection, actor, Entry("deleteTask", str(task.id), {"name": task.name}))
+
+    await parts.database.write(work)
+
+
+async def start_task(parts: Services, actor: Actor, task_id: int, body: StartTaskBody) -> None:
+    """Queues the task with new keys: on with the present run, or with a new one. Raises Refused or ApiError."""
+    checks.check_key("dst_ak", body.dst_ak)
+    checks.check_key("dst_sk", body.dst_sk)
+    failed_only = bool(body.migrate_failed_object)
+    if failed_only:
+        await _check_failed_list(parts, actor, task_id, body)
+
+    async def work(connection: AsyncConnection) -> None:
+        task = await _locked(connection, actor, task_id)
+        states.advance(task.status, states.TaskEvent.STARTED)
+        keys = _start_keys(task, body)
+        run = await task_actions.run_state(connection, task)
+        resumed = run.resumable or task.status is TaskStatus.PAUSED
+        if resumed:
+            await task_actions.resume(connection, task)
+        else:
+            if failed_only:
+                _check_failures(task, run)
+            await task_actions.begin_run(connection, task, failed_only=failed_only)
+        await parts.vault.keep(connection, task.id, actor.project_id, keys)
+        detail = {"resumed": resumed, "failed_only": failed_only and not resumed}
+        await audit.record(connection, actor, Entry("startTask", str(task.id), detail))
+        await outbox.post_wake(connection, task.id, task.version + 1)
+
+    await parts.database.write(work)
+    await parts.bells.wake()
+
+
+async def limit_task(parts: Services, actor: Actor, task_id: int, policy: Sequence[BandwidthBody]) -> None:
+    """New traffic limits. Raises ApiError."""
+    windows = checks.bandwidth(policy)
+
+    async def work(connection: AsyncConnection) -> None:
+        task = await _locked(connection, actor, task_id)
+        _check_limitable(task)
+        await task_actions.set_bandwidth(connection, [task.id], windows)
+        await _audit_update(connection, actor, task, {"bandwidth_policy": windows})
+
+    await parts.database.write(work)
+
+
+async def update_tasks(parts: Services, actor: Actor, body: BatchUpdateBody) -> None:
+    """New limits and perhaps a new priority for several tasks, all or none. Raises ApiError."""
+    if (body.group_id is None) == (not body.ids):
+        raise ApiError("OMS.0001", "either group_id or ids")
+    windows = checks.bandwidth(body.bandwidth_policy)
+
+    async def work(connection: AsyncConnection) -> None:
+        chosen = await _chosen(connection, actor, body)
+        ids = [task.id for task in chosen]
+        detail: dict[str, Any] = {"bandwidth_policy": windows}
+        if body.task_priority is not None:
+            _check_prioritisable(chosen)
+            await task_actions.set_priority(connection, ids, Priority(body.task_priority).rank)
+            detail["task_priority"] = body.task_priority.value
+        await task_actions.set_bandwidth(connection, ids, windows)
+        for task in chosen:
+            await _audit_update(connection, actor, task, detail)
+
+    await parts.database.write(work)
+
+
+async def _locked(connection: AsyncConnection, actor: Actor, task_id: int) -> LockedTask:
+    found = await task_actions.lock(connection, actor.project_id, [task_id])
+    if not found:
+        raise ApiError("OMS.1009", "task_id", action=True)
+    return found[0]
+
+
+async def _chosen(connection: AsyncConnection, actor: Actor, body: BatchUpdateBody) -> Sequence[LockedTask]:
+    if body.group_id is not None:
+        members = await task_actions.lock_group(connection, actor.project_id, body.group_id)
+        if not members:
+            raise ApiError("OMS.1009", "group_id", action=True)
+        # What is complete has no traffic left to limit.
+        return [task for task in members if states.bandwidth_refusal(task.status) is None]
+    wanted = set(body.ids or ())
+    found = await task_actions.lock(connection, actor.project_id, sorted(wanted))
+    missing = wanted - {task.id for task in found}
+    if missing:
+        raise ApiError("OMS.1009", f"ids: {min(missing)}", action=True)
+    for task in found:
+        _check_limitable(task)
+    return found
+
+
+def _check_limitable(task: LockedTask) -> None:
+    code = states.bandwidth_refusal(task.status)
+    if code is not None:
+        raise ApiError(code, f"task {task.id}")
+
+
+def _check_prioritisable(chosen: Sequence[LockedTask]) -> None:
+    for task in chosen:
+        if not states.priority_change_allowed(task.status):
+            raise ApiError("OMS.0170", f"task_priority: task {task.id} is neither waiting, paused nor failed")
+
+
+async def _check_failed_list(parts: Services, actor: Actor, task_id: int, body: StartTaskBody) -> None:
+    """Looks at the list before the transaction: no network call holds a lock."""
+
+    async def look(connection: AsyncConnection) -> tuple[LockedTask, task_actions.RunState]:
+        task = await _locked(connection, actor, task_id)
+        return task, await task_actions.run_state(connection, task)
+
+    task, run = await parts.database.read(look)
+    states.advance(task.status, states.TaskEvent.STARTED)
+    if task.status is TaskStatus.PAUSED or run.resumable:
+        return
+    _check_failures(task, run)
+    listed = FailedList(task.spec.destination, run.failed_list_key, task.spec.requester_pays)
+    await check_failed_list(parts, listed, _start_keys(task, body).destination)
+
+
+def _check_failures(task: LockedTask, run: task_actions.RunState) -> None:
+    if not task.spec.record_failures:
+        raise ApiError("S3M.0301")
+    if run.failed == 0:
+        raise ApiError("OMS.1027")
+
+
+def _start_keys(task: LockedTask, body: StartTaskBody) -> TaskKeys:
+    asked = {
+        "src_crypto_type": body.src_crypto_type == "KMS",
+        "dst_crypto_type": body.dst_crypto_type == "KMS",
+    }
+    checks.refuse_unbuilt([field for field, present in asked.items() if present])
+    if task.spec.task_type is not TaskType.URL_LIST:
+        checks.check_key("src_ak", body.src_ak)
+        checks.check_key("src_sk", body.src_sk)
+    return TaskKeys.of(
+        (body.src_ak, body.src_sk, body.src_security_token),
+        (body.dst_ak, body.dst_sk, body.dst_security_token),
+    )
+
+
+async def _audit_update(
+    connection: AsyncConnection, actor: Actor, task: LockedTask, detail: dict[str, Any]
+) -> None:
+    await audit.record(connection, actor, Entry("updateTask", str(task.id), detail))

@@ -1,0 +1,122 @@
+"""Creating a task: everything it needs is in the ledger after one transaction, or nothing is (OMS 5.2.3)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from engine import names
+from engine.spec import TaskSpec
+from ledger import audit, idempotency, outbox, tasks
+from ledger.audit import Actor, Entry
+from ledger.idempotency import Reply
+from ledger.tasks import NewTask
+from ledger.values import TaskId
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.context import Services
+from api.errors import ApiError
+from api.tasks import checks
+from api.tasks.answers import CreatedTask
+from api.tasks.schemas import CreateTaskBody
+from api.vault import TaskKeys
+
+_UNIQUE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """The client's key for doing a request once, and what the request was."""
+
+    key: str
+    body_sha256: bytes
+
+
+async def create_task(
+    parts: Services, actor: Actor, body: CreateTaskBody, repeatable: Repeatable | None
+) -> CreatedTask:
+    """Checks, stores and announces a new task. Raises ApiError."""
+    spec = checks.task_spec(body)
+    checks.check(body, spec, parts.settings.region, parts.endpoints)
+    creation = _Creation(parts, actor, body, spec, repeatable)
+    for _ in range(_UNIQUE_TRIES):
+        try:
+            created = await parts.database.write(creation.run)
+        except IntegrityError:
+            # Two tasks of one instant drew one number: the next draw differs.
+            continue
+        await parts.bells.wake()
+        return created
+    raise ApiError("OMS.0062", "no free task id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Creation:
+    parts: Services
+    actor: Actor
+    body: CreateTaskBody
+    spec: TaskSpec
+    repeatable: Repeatable | None
+
+    async def run(self, connection: AsyncConnection) -> CreatedTask:
+        """The whole transaction; may run again after it was undone."""
+        earlier = await self._earlier(connection)
+        if earlier is not None:
+            return CreatedTask.model_validate(earlier.body)
+        await self._check_quota(connection)
+        task = await self._new_task(connection)
+        await tasks.create(connection, task)
+        await self.parts.vault.keep(connection, task.id, task.project_id, _keys(self.body))
+        detail = {"name": task.name, "task_type": self.spec.task_type.value}
+        await audit.record(connection, self.actor, Entry("createTask", str(task.id), detail))
+        await outbox.post_wake(connection, task.id, 0)
+        created = CreatedTask(id=task.id, task_name=task.name)
+        if self.repeatable is not None:
+            reply = Reply(200, created.model_dump())
+            await idempotency.keep(connection, task.project_id, self.repeatable.key, reply)
+        return created
+
+    async def _earlier(self, connection: AsyncConnection) -> Reply | None:
+        if self.repeatable is None:
+            return None
+        try:
+            return await idempotency.claim(
+                connection, self.actor.project_id, self.repeatable.key, self.repeatable.body_sha256
+            )
+        except idempotency.KeyReused as reused:
+            raise ApiError(
+                "OMS.0001", "Idempotency-Key was used for another request", status=409
+            ) from reused
+
+    async def _check_quota(self, connection: AsyncConnection) -> None:
+        limits = self.parts.settings
+        created = await tasks.lock_quota(connection, self.actor.project_id)
+        if created.within_a_day >= limits.tasks_per_day:
+            raise ApiError("OMS.1021", f"{limits.tasks_per_day} within 24 hours")
+        if created.waiting >= limits.tasks_waiting:
+            raise ApiError("OMS.0077", f"{limits.tasks_waiting} are waiting")
+
+    async def _new_task(self, connection: AsyncConnection) -> NewTask:
+        serial = await tasks.next_serial(connection)
+        now = datetime.now(UTC)
+        local = now.astimezone(ZoneInfo(self.parts.settings.timezone))
+        # Hundredths of the second and the serial together: five digits that repeat only after 999 draws in 10 ms.
+        counter = now.microsecond // 10_000 * 1000 + serial
+        spec = self.spec
+        return NewTask(
+            id=TaskId(names.task_id(int(now.timestamp()), counter)),
+            name=names.task_name(spec.source.bucket, spec.destination.bucket, local, serial),
+            project_id=self.actor.project_id,
+            region=spec.destination.region,
+            spec=spec,
+            bandwidth=checks.bandwidth(self.body.bandwidth_policy or []),
+            priority=checks.priority(self.body),
+        )
+
+
+def _keys(body: CreateTaskBody) -> TaskKeys:
+    source, destination = body.src_node, body.dst_node
+    return TaskKeys.of(
+        (source.ak, source.sk, source.security_token),
+        (destination.ak, destination.sk, destination.security_token),
+    )

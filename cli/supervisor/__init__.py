@@ -1,0 +1,1 @@
+"""Keeps the processes of `oms up` alive and ends them in order."""

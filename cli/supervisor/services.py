@@ -1,0 +1,50 @@
+"""Which services `oms up` runs, as data."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.settings import WORKER_NAME, child_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process to keep alive. `leases` tells that a dead one may have left leases behind."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    leases: bool = False
+    stop_seconds: float = 8.0
+
+
+def api_service(port: int, values: Mapping[str, str], logs: Path) -> Service:
+    """The HTTP server."""
+    return Service("api", _oms("api", "--port", str(port)), child_environment(values), logs / "api.log")
+
+
+def worker_services(count: int, values: Mapping[str, str], logs: Path) -> list[Service]:
+    """`count` workers, named worker-1 and up."""
+    names = [f"worker-{number}" for number in range(1, count + 1)]
+    return [
+        Service(
+            name,
+            _oms("worker", "--name", name),
+            child_environment({**values, WORKER_NAME: name}),
+            logs / f"{name}.log",
+            leases=True,
+        )
+        for name in names
+    ]
+
+
+def beat_service(values: Mapping[str, str], logs: Path) -> Service:
+    """The scheduler."""
+    return Service("beat", _oms("beat"), child_environment(values), logs / "beat.log")
+
+
+def _oms(*arguments: str) -> tuple[str, ...]:
+    # -P: a folder `api` or `cli` in the operator's working directory must not be taken for ours.
+    return (sys.executable, "-P", "-m", "cli.main", *arguments)

@@ -1,0 +1,135 @@
+"""What a store can do, each ability a small Protocol. Ask for the smallest that will do.
+
+Every method is one logical request: no retries inside (the one retry layer is workers/transfer/calls.py), except
+a single re-signed repeat where a store names its right region, host or clock (clouds.md A4, D2).
+Every method raises only `connectors.errors.StoreError`s.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connectors.objects import (
+    Block,
+    BucketInfo,
+    ByteRange,
+    Condition,
+    Guard,
+    ObjectHead,
+    ObjectPage,
+    OpenUpload,
+    Pace,
+    Part,
+    ReadAnswer,
+    WriteOptions,
+    Written,
+)
+from connectors.traits import Traits
+
+
+class Described(Protocol):
+    """Every store: its limits, and a stable name (`endpoint/bucket@account`) that shares one window and its counters."""
+
+    @property
+    def traits(self) -> Traits: ...
+    @property
+    def name(self) -> str: ...
+
+
+class BucketChecker(Protocol):
+    async def check_bucket(self) -> None:
+        """Return when the bucket exists and the keys may reach it; else Fatal (NO_BUCKET, ACCESS_DENIED, ...)."""
+        ...
+
+
+class BucketLister(Protocol):
+    async def list_buckets(self) -> tuple[BucketInfo, ...]: ...
+
+
+class RegionFinder(Protocol):
+    async def find_region(self) -> str:
+        """The region name the vendor gives for the bucket, "" when it does not say."""
+        ...
+
+
+class Lister(Protocol):
+    async def list_page(self, prefix: bytes, after: bytes, limit: int = 1000) -> ObjectPage:
+        """Keys under `prefix` that are greater than `after` (b"": from the start), at most `limit`.
+
+        Order, progress of the marker and completeness are checked (P-14, P-15): a repeated token, a page out of
+        order, a truncated page without a way on, or XML that is not one whole document raises Corrupted
+        (BROKEN_LISTING), never an end. Keys that the store repeats at or below `after` are dropped.
+        """
+        ...
+
+
+class Reader(Protocol):
+    async def head(self, key: bytes) -> ObjectHead: ...
+
+    async def read(self, key: bytes, guard: Guard, part: ByteRange | None = None) -> ReadAnswer:
+        """Exactly the bytes of `part` (None: the whole object, of `guard.size` bytes), stored bytes, of that version.
+
+        Changed when the version differs (412, other ETag, size or Content-Range total); Corrupted when the body is
+        short or long; a 200 to a ranged request is taken only if the range was the whole object.
+        """
+        ...
+
+
+class Writer(Protocol):
+    async def put(
+        self, key: bytes, block: Block, options: WriteOptions, condition: Condition, pace: Pace | None = None
+    ) -> Written:
+        """Store one whole object with Content-MD5; visible completely or not at all.
+
+        `pace` is awaited before each piece of the body. PreconditionFailed when `condition` does not hold.
+        """
+        ...
+
+
+class MultipartWriter(Protocol):
+    async def create_upload(self, key: bytes, options: WriteOptions) -> str: ...
+
+    async def put_part(
+        self, key: bytes, upload_id: str, number: int, block: Block, pace: Pace | None = None
+    ) -> Part: ...
+
+    async def list_parts(self, key: bytes, upload_id: str) -> tuple[Part, ...]: ...
+
+    async def complete_upload(
+        self, key: bytes, upload_id: str, parts: Sequence[Part], condition: Condition
+    ) -> Written:
+        """A 200 counts only with the result element and its ETag. NotFound(NO_UPLOAD) when the upload is gone."""
+        ...
+
+    async def abort_upload(self, key: bytes, upload_id: str) -> None:
+        """Idempotent: an upload that is gone is no error."""
+        ...
+
+
+class UploadLister(Protocol):
+    async def list_uploads(self, prefix: bytes) -> tuple[OpenUpload, ...]: ...
+
+
+class Deleter(Protocol):
+    async def delete(self, key: bytes) -> None:
+        """Idempotent."""
+        ...
+
+
+class Restorer(Protocol):
+    async def restore(self, key: bytes, days: int, tier: str) -> None: ...
+
+
+class ServerSideCopier(Protocol):
+    async def copy(
+        self, source_bucket: str, source_key: bytes, key: bytes, options: WriteOptions
+    ) -> Written: ...
+
+
+class SourceStore(Described, BucketChecker, Lister, Reader, Protocol):
+    """What a migration reads from."""
+
+
+class DestinationStore(
+    Described, BucketChecker, Lister, Reader, Writer, MultipartWriter, UploadLister, Deleter, Protocol
+):
+    """What a migration writes to."""

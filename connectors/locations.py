@@ -1,0 +1,27 @@
+"""Which bucket, where, and with whose keys: what `registry.open_store` needs."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from engine.failures import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A bucket as a task names it. `cloud_type` is the API's word; the destination is "HEC"."""
+
+    cloud_type: str
+    region: str
+    bucket: str
+    side: Side
+    requester_pays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Access keys; never empty, never taken from the host's environment. The token is "" for permanent keys."""
+
+    access_key: str
+    secret_key: SecretStr
+    token: SecretStr = SecretStr("")

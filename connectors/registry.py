@@ -1,0 +1,73 @@
+"""Opens the store that a task names; the only module that knows all clouds."""
+
+import re
+from hashlib import blake2b
+
+from connectors.capabilities import DestinationStore
+from connectors.endpoints import Endpoint, EndpointError, Endpoints
+from connectors.locations import Credentials, Location
+from connectors.obs.store import ObsStore
+from connectors.s3.channel import Channel
+from connectors.s3.dialects import Addressing
+from connectors.s3.place import Account, Place
+from connectors.s3.store import S3Store
+from connectors.wire import Wire
+
+_S3_CLOUDS = frozenset({"AWS", "HuaweiCloud", "HEC"})
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_HOST_LABELS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+class UnsupportedCloud(Exception):
+    """No connector speaks to this cloud."""
+
+
+def open_store(
+    location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints
+) -> DestinationStore:
+    """The store at `location`, usable as source and as destination; no request is sent.
+
+    Raises UnsupportedCloud, EndpointError (no host for the region) or ValueError (empty keys, a bucket name that no
+    host or path can hold).
+    """
+    if location.cloud_type not in _S3_CLOUDS:
+        raise UnsupportedCloud(location.cloud_type)
+    endpoint = endpoints.find(location.cloud_type, location.region)
+    place = _place(location, endpoint)
+    channel = Channel(wire, place, _account(credentials), _name(place, credentials))
+    return ObsStore(channel) if endpoint.dialect.name == "obs" else S3Store(channel)
+
+
+def _account(credentials: Credentials) -> Account:
+    secret = credentials.secret_key.get_secret_value()
+    # Empty keys must never reach a signer: elsewhere they would mean "the host's own" (reliability.md 5.1).
+    if not credentials.access_key.strip() or not secret.strip():
+        raise ValueError("access key and secret key must not be empty")
+    return Account(credentials.access_key, secret, credentials.token.get_secret_value())
+
+
+def _place(location: Location, endpoint: Endpoint) -> Place:
+    addressing = endpoint.addressing
+    if addressing is Addressing.VIRTUAL and "." in location.bucket and endpoint.scheme == "https":
+        # A wildcard certificate covers one label only.
+        addressing = Addressing.PATH
+    names = _BUCKET if addressing is Addressing.PATH else _HOST_LABELS
+    if not names.fullmatch(location.bucket):
+        raise ValueError("this is no bucket name")
+    return Place(
+        target=endpoint.target,
+        bucket=location.bucket,
+        region=location.region,
+        dialect=endpoint.dialect,
+        signature=endpoint.signature,
+        addressing=addressing,
+        requester_pays=location.requester_pays,
+    )
+
+
+def _name(place: Place, credentials: Credentials) -> str:
+    account = blake2b(credentials.access_key.encode(), digest_size=6).hexdigest()
+    return f"{place.target.authority}/{place.bucket}@{account}"
+
+
+__all__ = ["EndpointError", "UnsupportedCloud", "open_store"]

@@ -1,0 +1,139 @@
+"""Signs and sends the requests of one bucket and learns, once, where and when it has to (clouds.md A4 rule 4, D2)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from connectors.objects import Pace
+from connectors.s3 import errors
+from connectors.s3.dates import http_date_ms
+from connectors.s3.dialects import Dialect, Signature
+from connectors.s3.place import Account, Place, locate
+from connectors.s3.redirects import redirected
+from connectors.wire import Limits, Wire, WireAnswer, WireFailure, WireRequest
+from connectors.wire.encoding import Query, raw_query
+from connectors.wire.signing import sigv4, v2
+from engine.failures import Operation
+
+_LIMITS = Limits()
+_SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request on a bucket: its key (None: the bucket itself), query, headers (lower-case names) and body.
+
+    `service` asks the host itself, without a bucket.
+    """
+
+    operation: Operation
+    method: str
+    key: bytes | None = None
+    query: Query = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | bytearray | memoryview = b""
+    pace: Pace | None = None
+    limits: Limits = _LIMITS
+    expected: int | None = None
+    service: bool = False
+
+
+class Channel:
+    """Sends `Ask`s. `call` gives 2xx answers only; everything else is raised as a StoreError."""
+
+    def __init__(
+        self, wire: Wire, place: Place, account: Account, name: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.place = place
+        self.name = name
+        self._wire = wire
+        self._account = account
+        self._clock = clock
+        self._offset = 0.0
+        self._moves = 0
+
+    @property
+    def dialect(self) -> Dialect:
+        """The vendor's differences."""
+        return self.place.dialect
+
+    async def call(self, ask: Ask) -> WireAnswer:
+        """The answer to `ask`, of status 2xx. Raises StoreError."""
+        answer = await self._send(ask)
+        if answer.status < 300:
+            return answer
+        told = errors.complaint(answer, self.dialect.prefix)
+        if self._learns(answer, told):
+            answer = await self._send(ask)
+            if answer.status < 300:
+                return answer
+            told = errors.complaint(answer, self.dialect.prefix)
+        raise errors.refused(ask.operation, answer, told)
+
+    def _learns(self, answer: WireAnswer, told: errors.Complaint) -> bool:
+        """True when the answer tells of a clock, region or host that is worth one signed repeat."""
+        if told.code in _SKEW_CODES:
+            return self._learns_clock(answer)
+        moved = redirected(self.place, answer, told)
+        if moved is None or self._moves >= 2:
+            return False
+        self._moves += 1
+        self.place = moved
+        return True
+
+    def _learns_clock(self, answer: WireAnswer) -> bool:
+        theirs = http_date_ms(answer.header("date"))
+        if not theirs:
+            return False
+        self._offset = theirs / 1000 - self._clock()
+        return True
+
+    async def _send(self, ask: Ask) -> WireAnswer:
+        try:
+            return await self._wire.send(self._request(ask))
+        except WireFailure as failure:
+            raise errors.unanswered(ask.operation, failure) from failure
+
+    def _request(self, ask: Ask) -> WireRequest:
+        place = self.place
+        target, path, resource = locate(place, ask.key, service=ask.service)
+        headers = dict(ask.headers)
+        if place.requester_pays:
+            headers[f"{place.dialect.prefix}request-payer"] = "requester"
+        self._sign(ask, headers, target.authority, path, resource)
+        return WireRequest(
+            method=ask.method,
+            target=target,
+            raw_target=f"{path}?{raw_query(ask.query)}" if ask.query else path,
+            headers=headers,
+            body=ask.body,
+            limits=ask.limits,
+            pace=ask.pace,
+            expected=ask.expected,
+            store=self.name,
+            operation=ask.operation,
+        )
+
+    def _sign(self, ask: Ask, headers: dict[str, str], host: str, path: str, resource: str) -> None:
+        place, account, now = self.place, self._account, self._clock() + self._offset
+        headers["host"] = host
+        if account.token:
+            headers[f"{place.dialect.prefix}security-token"] = account.token
+        if place.signature is Signature.V4:
+            instant = _instant(int(now))
+            headers["x-amz-date"] = instant
+            headers["x-amz-content-sha256"] = sigv4.UNSIGNED
+            scope = sigv4.Scope(account.access_key, account.secret_key, place.region)
+            headers["authorization"] = sigv4.authorization(
+                ask.method, path, ask.query, headers, scope, instant
+            )
+            return
+        headers["date"] = formatdate(now, usegmt=True)
+        tag = "OBS" if place.signature is Signature.OBS else "AWS"
+        pair = v2.KeyPair(account.access_key, account.secret_key, place.dialect.prefix, tag)
+        headers["authorization"] = v2.authorization(ask.method, resource, ask.query, headers, pair)
+
+
+def _instant(second: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))

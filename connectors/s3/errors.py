@@ -1,0 +1,227 @@
+"""The one place where answers and failures of an S3-compatible store become StoreErrors (clouds.md D1, D2)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import unescape
+
+from connectors.errors import (
+    Archived,
+    Changed,
+    Corrupted,
+    Denied,
+    Fatal,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    StoreError,
+    Throttled,
+    Unavailable,
+)
+from connectors.wire import WireAnswer, WireFailure
+from engine.failures import Meaning, Operation
+
+BUCKET_LEVEL = frozenset(
+    {
+        Operation.LIST_BUCKETS,
+        Operation.FIND_REGION,
+        Operation.CHECK_BUCKET,
+        Operation.LIST,
+        Operation.LIST_UPLOADS,
+    }
+)
+_READING = frozenset({Operation.READ, Operation.HEAD})
+_OF_AN_UPLOAD = frozenset(
+    {Operation.PUT_PART, Operation.LIST_PARTS, Operation.COMPLETE_UPLOAD, Operation.ABORT_UPLOAD}
+)
+
+Kind = tuple[type[StoreError], Meaning]
+
+_ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
+    (
+        Fatal,
+        Meaning.BAD_CREDENTIALS,
+        "InvalidAccessKeyId SignatureDoesNotMatch TooManyWrongSignature InvalidSecurity NotAuthenticated "
+        "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey",
+    ),
+    (
+        Fatal,
+        Meaning.EXPIRED_CREDENTIALS,
+        "ExpiredToken InvalidToken TokenRefreshRequired SecurityTokenExpired InvalidSecurityToken",
+    ),
+    (Fatal, Meaning.CLOCK_SKEW, "RequestTimeTooSkewed RequestExpired"),
+    (Fatal, Meaning.NO_BUCKET, "NoSuchBucket InvalidBucketName BucketNotFound"),
+    (
+        Fatal,
+        Meaning.WRONG_REGION,
+        "PermanentRedirect TemporaryRedirect Redirect AuthorizationHeaderMalformed IllegalLocationConstraint "
+        "IllegalLocationConstraintException VirtualHostDomainRequired InvalidRegionName",
+    ),
+    (Fatal, Meaning.ACCOUNT_FROZEN, "FrozenUserId AccountFrozen UserDisable AccountIsDisabled"),
+    (Fatal, Meaning.ACCOUNT_CLOSED, "DeregisterUserId AccountProblem NotSignedUp OptInRequired"),
+    (Fatal, Meaning.ARREARS, "InArrearOrInsufficientBalance UnavailableForLegalReasons AccountOverdue"),
+    (Fatal, Meaning.NO_SPACE, "InsufficientStorageSpace QuotaExceeded XMinioStorageFull EntityNoSpace"),
+    (NotFound, Meaning.NO_KEY, "NoSuchKey NoSuchVersion NotFound NoSuchResource"),
+    (NotFound, Meaning.NO_UPLOAD, "NoSuchUpload"),
+    (
+        Throttled,
+        Meaning.THROTTLED,
+        "SlowDown SlowDownRead SlowDownWrite ServiceUnavailable RequestLimitExceeded TooManyRequests Throttling "
+        "ThrottlingException BandwidthLimitExceeded QpsLimitExceeded RequestRateLimitExceeded "
+        "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded",
+    ),
+    (Archived, Meaning.ARCHIVED, "InvalidObjectState"),
+    (Corrupted, Meaning.DIGEST_MISMATCH, "BadDigest InvalidDigest XAmzContentSHA256Mismatch"),
+    (Corrupted, Meaning.CUT_SHORT, "IncompleteBody"),
+    (
+        Rejected,
+        Meaning.BAD_KEY,
+        "KeyTooLongError KeyTooLong InvalidURI InvalidKey InvalidObjectName URITooLong XMinioInvalidObjectName",
+    ),
+    (Rejected, Meaning.METADATA_TOO_BIG, "MetadataTooLarge RequestHeaderSectionTooLarge"),
+    (Unavailable, Meaning.CONFLICT, "OperationAborted ConditionalRequestConflict"),
+    (Rejected, Meaning.CONFLICT, "FileImmutable FileAlreadyExists PathConflict ObjectAlreadyExists"),
+    (Rejected, Meaning.TOO_LARGE, "EntityTooLarge"),
+    (Rejected, Meaning.BAD_PART, "EntityTooSmall InvalidPart InvalidPartOrder"),
+    (Unavailable, Meaning.UNAVAILABLE, "InternalError InternalFailure RequestTimeout OperationTimedOut Busy"),
+)
+_CODES: Mapping[str, Kind] = {
+    code: (kind, meaning) for kind, meaning, codes in _ROWS for code in codes.split()
+}
+_DENIED = frozenset(
+    [
+        "AccessDenied",
+        "AllAccessDisabled",
+        "Unauthorized",
+        "AccessForbidden",
+        "RequestPayerDenied",
+        "InvalidPayer",
+    ]
+)
+_FIELD = re.compile(rb"<(Code|Message|Region|Endpoint)>([^<]{0,2000})</\1>")
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What an error answer says: the vendor's code, its text, and the region and host it names."""
+
+    code: str = ""
+    message: str = ""
+    region: str = ""
+    endpoint: str = ""
+
+
+def complaint(answer: WireAnswer, prefix: str = "x-amz-") -> Complaint:
+    """Read an error answer: its XML, else the vendor's headers."""
+    fields = {
+        name.decode(): unescape(value.decode("utf-8", "replace")).strip()
+        for name, value in _FIELD.findall(answer.body[: 64 << 10])
+    }
+    return Complaint(
+        code=fields.get("Code", "") or answer.header(f"{prefix}error-code"),
+        message=fields.get("Message", "")[:300],
+        region=answer.header(f"{prefix}bucket-region") or fields.get("Region", ""),
+        endpoint=fields.get("Endpoint", ""),
+    )
+
+
+def refused(operation: Operation, answer: WireAnswer, told: Complaint) -> StoreError:
+    """The StoreError of an answer that is no success."""
+    kind, meaning = classify(operation, answer.status, told.code)
+    return kind(
+        meaning,
+        operation,
+        status=answer.status,
+        code=told.code,
+        message=told.message,
+        retry_after=_retry_after(answer),
+    )
+
+
+def classify(operation: Operation, status: int, code: str) -> Kind:
+    """Error class and meaning of a vendor's code; of the bare status where the code is unknown."""
+    if code in _DENIED:
+        return _denied(operation)
+    if code.startswith("KMS"):
+        return Rejected, Meaning.KMS
+    if code == "PreconditionFailed":
+        return _by_status(operation, 412)
+    if code == "InvalidRange":
+        return _by_status(operation, 416)
+    known = _CODES.get(code)
+    if known is not None and not (code == "NotFound" and operation in BUCKET_LEVEL):
+        return known
+    return _by_status(operation, status)
+
+
+def _denied(operation: Operation) -> Kind:
+    return (Fatal if operation in BUCKET_LEVEL else Denied), Meaning.ACCESS_DENIED
+
+
+def _missing(operation: Operation) -> Kind:
+    if operation in BUCKET_LEVEL:
+        return Fatal, Meaning.NO_BUCKET
+    return NotFound, Meaning.NO_UPLOAD if operation in _OF_AN_UPLOAD else Meaning.NO_KEY
+
+
+def _by_status(operation: Operation, status: int) -> Kind:
+    match status:
+        case 401:
+            return Fatal, Meaning.BAD_CREDENTIALS
+        case 403:
+            return _denied(operation)
+        case 404:
+            return _missing(operation)
+        case 409:
+            return Rejected, Meaning.CONFLICT
+        case 412:
+            if operation in _READING:
+                return Changed, Meaning.CHANGED
+            return PreconditionFailed, Meaning.PRECONDITION
+        case 416:
+            return (Changed, Meaning.CHANGED) if operation in _READING else (Rejected, Meaning.BAD_RANGE)
+        case 429 | 503:
+            return Throttled, Meaning.THROTTLED
+        case 451:
+            return Fatal, Meaning.ARREARS
+        case _:
+            return _by_class(operation, status)
+
+
+def _by_class(operation: Operation, status: int) -> Kind:
+    if 300 <= status < 400:
+        return Fatal, Meaning.WRONG_REGION
+    if status in {408, 425} or status >= 500 or status < 300:
+        return Unavailable, Meaning.UNAVAILABLE
+    return (Fatal if operation in BUCKET_LEVEL else Rejected), Meaning.REJECTED
+
+
+def _retry_after(answer: WireAnswer) -> float | None:
+    text = answer.header("retry-after")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+_WIRE_CLASSES: Mapping[Meaning, type[StoreError]] = {
+    Meaning.CUT_SHORT: Corrupted,
+    Meaning.BROKEN_ANSWER: Corrupted,
+    Meaning.FORBIDDEN_ADDRESS: Fatal,
+    Meaning.REJECTED: Rejected,
+}
+_WRITING = frozenset(
+    {Operation.PUT, Operation.PUT_PART, Operation.COMPLETE_UPLOAD, Operation.CREATE_UPLOAD, Operation.DELETE}
+)
+
+
+def unanswered(operation: Operation, failure: WireFailure) -> StoreError:
+    """The StoreError of a request without a usable answer; what a write did is then unknown."""
+    kind = _WIRE_CLASSES.get(failure.meaning, Unavailable)
+    if kind is Corrupted and operation in _WRITING:
+        kind = Unavailable
+    return kind(failure.meaning, operation, message=failure.message)
+
+
+def broken(operation: Operation, answer: WireAnswer, message: str) -> StoreError:
+    """A success that is not what it must be; a write may have taken effect."""
+    kind = Unavailable if operation in _WRITING else Corrupted
+    meaning = Meaning.BROKEN_LISTING if operation is Operation.LIST else Meaning.BROKEN_ANSWER
+    return kind(meaning, operation, status=answer.status, message=message)

@@ -1,0 +1,140 @@
+"""Headers of objects, both ways: what an answer tells, and what a write sends (OMS behaviour 3.4)."""
+
+import re
+from urllib.parse import quote
+
+from connectors.errors import Rejected
+from connectors.objects import (
+    Encryption,
+    ObjectHead,
+    ObjectInfo,
+    Properties,
+    StorageClass,
+    WriteOptions,
+    Written,
+)
+from connectors.s3.dates import http_date_ms
+from connectors.s3.dialects import Dialect
+from connectors.wire import WireAnswer
+from engine.failures import Meaning, Operation
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+_STANDARD = (
+    ("content-type", "content_type"),
+    ("content-encoding", "content_encoding"),
+    ("content-disposition", "content_disposition"),
+    ("content-language", "content_language"),
+    ("cache-control", "cache_control"),
+    ("expires", "expires"),
+)
+
+
+def plain_etag(text: str) -> str:
+    """An ETag without quotes and without the weak mark."""
+    return text.strip().removeprefix("W/").strip('"')
+
+
+def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> ObjectHead:
+    """What the headers of a HEAD or GET tell; `size` is the whole object's."""
+    prefix = dialect.prefix
+    word = answer.header(f"{prefix}storage-class")
+    version = answer.header(f"{prefix}version-id")
+    info = ObjectInfo(
+        key=key,
+        size=size,
+        modified_ms=http_date_ms(answer.header("last-modified")),
+        etag=plain_etag(answer.header("etag")),
+        storage_class=word,
+        availability=dialect.availability(
+            word, answer.header(dialect.restore_header), answer.header(f"{prefix}archive-status")
+        ),
+        version="" if version == "null" else version,
+    )
+    return ObjectHead(
+        info=info,
+        properties=_properties(answer, dialect.meta_prefix),
+        encryption=encryption(answer, prefix),
+        crc64=crc64(answer, dialect),
+        upload_id=answer.header(f"{prefix}uploadid"),
+    )
+
+
+def _properties(answer: WireAnswer, meta_prefix: str) -> Properties:
+    values = {name: _text(answer.header(header)) for header, name in _STANDARD}
+    metadata = tuple(
+        sorted(
+            (name[len(meta_prefix) :], _text(value))
+            for name, value in answer.headers.items()
+            if name.startswith(meta_prefix)
+        )
+    )
+    return Properties(**values, metadata=metadata)
+
+
+def _text(value: str) -> str:
+    # Header bytes that are not UTF-8 arrive as surrogates; they are Latin-1 then.
+    if value.isascii():
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def encryption(answer: WireAnswer, prefix: str) -> Encryption:
+    """How the answer says that the object is encrypted."""
+    if answer.header(f"{prefix}server-side-encryption-customer-algorithm"):
+        return Encryption.CUSTOMER_KEY
+    word = answer.header(f"{prefix}server-side-encryption").lower()
+    if not word:
+        return Encryption.NONE
+    return Encryption.KMS if "kms" in word else Encryption.AES256
+
+
+def crc64(answer: WireAnswer, dialect: Dialect) -> int | None:
+    """The CRC-64/XZ of the whole object where the vendor gives it."""
+    text = answer.header(dialect.crc64_header) if dialect.crc64_header else ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def written(answer: WireAnswer, dialect: Dialect) -> Written:
+    """What the answer to a write tells."""
+    version = answer.header(f"{dialect.prefix}version-id")
+    return Written(
+        etag=plain_etag(answer.header("etag")),
+        version="" if version == "null" else version,
+        crc64=crc64(answer, dialect),
+        encryption=encryption(answer, dialect.prefix),
+        answered_ms=http_date_ms(answer.header("date")),
+    )
+
+
+def write_headers(
+    options: WriteOptions, dialect: Dialect, operation: Operation
+) -> tuple[tuple[str, str], ...]:
+    """Headers that store an object as `options` ask. Raises Rejected for metadata that no header can carry."""
+    headers = [
+        (header, _written_value(text))
+        for header, name in _STANDARD
+        if (text := getattr(options.properties, name))
+    ]
+    for name, value in options.properties.metadata:
+        if not _NAME.fullmatch(name):
+            raise Rejected(
+                Meaning.REJECTED,
+                operation,
+                message="a metadata name may hold letters, digits and hyphens only",
+            )
+        headers.append((f"{dialect.meta_prefix}{name.lower()}", _written_value(value)))
+    if options.storage_class is not StorageClass.STANDARD:
+        headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
+    if options.kms:
+        headers.append((f"{dialect.prefix}server-side-encryption", dialect.kms_word))
+    return tuple(headers)
+
+
+def _written_value(text: str) -> str:
+    """Printable ASCII as it is, everything else as percent-encoded UTF-8."""
+    return text if text.isascii() and text.isprintable() else quote(text, safe=_PRINTABLE)

@@ -1,0 +1,157 @@
+"""Pages of keys: ListObjects V1 and V2, each parsed strictly and checked for order and progress (P-14, P-15)."""
+
+from dataclasses import dataclass, replace
+from xml.etree.ElementTree import Element
+
+from connectors.objects import Availability, ObjectInfo, ObjectPage
+from connectors.s3.channel import Ask, Channel
+from connectors.s3.dates import iso_ms
+from connectors.s3.dialects import Dialect
+from connectors.s3.errors import broken
+from connectors.s3.xml import BrokenXml, Document, decode_key
+from connectors.wire import WireAnswer
+from engine.failures import Operation
+
+# Empty or repeated pages that one call follows before it calls the listing broken.
+_MOST_HOPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """One page as the store wrote it. `marker` is the way on in V1, `token` in V2, "" where it names none."""
+
+    objects: tuple[ObjectInfo, ...]
+    truncated: bool
+    marker: bytes = b""
+    token: str = ""
+
+
+async def list_page(channel: Channel, prefix: bytes, after: bytes, limit: int) -> ObjectPage:
+    """See `Lister.list_page`. Pages that bring nothing new are followed by the store's own token or marker."""
+    token, cursor, seen = "", after, set[str]()
+    for _ in range(_MOST_HOPS):
+        answer = await channel.call(_ask(channel.dialect, prefix, cursor, token, limit))
+        page = _checked(answer, channel.dialect, prefix)
+        fresh = tuple(info for info in page.objects if info.key > after)
+        if not page.truncated:
+            return ObjectPage(fresh, None)
+        if fresh:
+            return ObjectPage(fresh, fresh[-1].key)
+        if page.token:
+            if page.token in seen:
+                raise broken(Operation.LIST, answer, "the listing repeats its token")
+            seen.add(page.token)
+            token = page.token
+        elif page.marker > cursor:
+            cursor = page.marker
+        else:
+            raise broken(Operation.LIST, answer, "a truncated page shows no way on")
+    raise broken(Operation.LIST, answer, "the listing does not advance")
+
+
+def _ask(dialect: Dialect, prefix: bytes, after: bytes, token: str, limit: int) -> Ask:
+    query: list[tuple[str, str | bytes | None]] = []
+    if dialect.encode_listing:
+        query.append(("encoding-type", "url"))
+    if prefix:
+        query.append(("prefix", prefix))
+    query.append(("max-keys", str(min(limit, 1000))))
+    if dialect.list_version == 2:
+        query.append(("list-type", "2"))
+        if token:
+            query.append(("continuation-token", token))
+        if after:
+            query.append(("start-after", after))
+    elif after:
+        query.append(("marker", after))
+    return Ask(Operation.LIST, "GET", query=tuple(sorted(query)), headers=dialect.list_headers)
+
+
+def _checked(answer: WireAnswer, dialect: Dialect, prefix: bytes) -> RawPage:
+    try:
+        page = parse_page(answer.body, dialect)
+        return replace(page, objects=_in_order(page.objects, prefix))
+    except (ValueError, TypeError) as error:
+        raise broken(Operation.LIST, answer, str(error)[:200]) from error
+
+
+def _in_order(objects: tuple[ObjectInfo, ...], prefix: bytes) -> tuple[ObjectInfo, ...]:
+    """The page without exact repeats. Raises BrokenXml when a key is too small, too often or not under `prefix`."""
+    last: ObjectInfo | None = None
+    repeats = set[int]()
+    for index, info in enumerate(objects):
+        if last is not None and info.key <= last.key:
+            if info != last:
+                raise BrokenXml("the page is out of order")
+            repeats.add(index)
+        if not info.key or not info.key.startswith(prefix):
+            raise BrokenXml("the page holds a key outside the prefix")
+        last = info
+    if not repeats:
+        return objects
+    return tuple(info for index, info in enumerate(objects) if index not in repeats)
+
+
+def parse_page(body: bytes, dialect: Dialect) -> RawPage:
+    """A ListBucketResult of either version. Raises ValueError when it is not one whole, complete document."""
+    document = Document(body, "ListBucketResult")
+    truncated = {"true": True, "false": False}.get(document.text("IsTruncated").strip().lower())
+    if truncated is None:
+        raise BrokenXml("the page does not say whether it is truncated")
+    return RawPage(
+        objects=_objects(document, dialect),
+        truncated=truncated,
+        marker=document.key(document.text("NextMarker")),
+        token=document.text("NextContinuationToken"),
+    )
+
+
+def _objects(document: Document, dialect: Dialect) -> tuple[ObjectInfo, ...]:
+    key_tag, size_tag = document.tag("Key"), document.tag("Size")
+    modified_tag, etag_tag = document.tag("LastModified"), document.tag("ETag")
+    class_tag, restore_tag = document.tag("StorageClass"), document.tag("RestoreStatus")
+    states = _States(dialect)
+    readable, encoded = Availability.READABLE, document.url_encoded
+    objects = []
+    # This loop sets the speed of every listing, so it makes no calls that it can spare.
+    for element in document.all("Contents"):
+        fields = {child.tag: child.text for child in element}
+        try:
+            key, size, modified = fields[key_tag] or "", fields[size_tag] or "", fields[modified_tag] or ""
+        except KeyError as error:
+            raise BrokenXml("an entry without key, size or date") from error
+        word = fields.get(class_tag) or ""
+        state = states[word]
+        if state is not readable and restore_tag in fields:
+            state = _restoring(document, element, state)
+        etag = (fields.get(etag_tag) or "").removeprefix("W/").strip('"')
+        key_bytes = decode_key(key, url_encoded=encoded)
+        objects.append(ObjectInfo(key_bytes, _size(size), iso_ms(modified), etag, word, state))
+    return tuple(objects)
+
+
+class _States(dict[str, Availability]):
+    """The availability of each storage class, asked of the dialect once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self._dialect = dialect
+
+    def __missing__(self, word: str) -> Availability:
+        state = self[word] = self._dialect.availability(word)
+        return state
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise BrokenXml("an entry whose size is no number")
+    return int(text)
+
+
+def _restoring(document: Document, element: Element, state: Availability) -> Availability:
+    status = element.find(document.tag("RestoreStatus"))
+    if status is None:
+        return state
+    if document.text("IsRestoreInProgress", status) == "true":
+        return Availability.RESTORING
+    return Availability.READABLE if document.text("RestoreExpiryDate", status) else state

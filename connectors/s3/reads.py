@@ -1,0 +1,113 @@
+"""HEAD and guarded GET: the listed version, exactly the bytes that were asked for, or an error (clouds.md A4)."""
+
+import re
+from dataclasses import replace
+
+from connectors.errors import Changed, Corrupted, StoreError
+from connectors.objects import ByteRange, Guard, ObjectHead, ReadAnswer
+from connectors.s3.channel import Ask, Channel
+from connectors.s3.errors import broken
+from connectors.s3.headers import object_head, plain_etag
+from connectors.wire import Limits, WireAnswer
+from connectors.wire.encoding import Query
+from engine.failures import Meaning, Operation
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_READ_LIMITS = Limits()
+
+
+async def head(channel: Channel, key: bytes) -> ObjectHead:
+    """See `Reader.head`. A bodiless refusal that could mean several things costs one ranged GET for its code."""
+    ask = Ask(Operation.HEAD, "HEAD", key)
+    try:
+        answer = await channel.call(ask)
+    except StoreError as error:
+        if error.code or error.status not in {400, 403}:
+            raise
+        await _explain(channel, key)
+        answer = await channel.call(ask)
+    length = answer.header("content-length")
+    if not length.isdigit():
+        raise broken(Operation.HEAD, answer, "HEAD tells no size")
+    return object_head(key, int(length), answer, channel.dialect)
+
+
+async def _explain(channel: Channel, key: bytes) -> None:
+    """Raise what a GET of the first byte says; return when it may be read, for the HEAD to be repeated."""
+    try:
+        await channel.call(
+            Ask(
+                Operation.HEAD,
+                "GET",
+                key,
+                headers=(("range", "bytes=0-0"),),
+                limits=replace(_READ_LIMITS, body_max=1 << 16),
+            )
+        )
+    except StoreError as error:
+        if error.status != 416:
+            raise
+
+
+async def read(channel: Channel, key: bytes, guard: Guard, part: ByteRange | None) -> ReadAnswer:
+    """See `Reader.read`."""
+    wanted = part or ByteRange(0, guard.size)
+    whole = wanted.start == 0 and wanted.length == guard.size
+    answer = await channel.call(_ask(key, guard, wanted, whole=whole))
+    _check_version(answer, guard)
+    _check_range(answer, guard, wanted, whole=whole)
+    if len(answer.body) != wanted.length:
+        raise Corrupted(
+            Meaning.CUT_SHORT,
+            Operation.READ,
+            status=answer.status,
+            message=f"{len(answer.body)} of {wanted.length} bytes came",
+        )
+    return ReadAnswer(answer.body, object_head(key, guard.size, answer, channel.dialect))
+
+
+def _ask(key: bytes, guard: Guard, wanted: ByteRange, *, whole: bool) -> Ask:
+    headers = []
+    if guard.etag:
+        headers.append(("if-match", f'"{guard.etag}"'))
+    if not whole:
+        headers.append(("range", f"bytes={wanted.start}-{wanted.last}"))
+    query: Query = (("versionId", guard.version),) if guard.version else ()
+    return Ask(
+        Operation.READ,
+        "GET",
+        key,
+        query=query,
+        headers=tuple(headers),
+        # A refusal has a body of its own; anything longer than what was asked for is a fault.
+        limits=replace(_READ_LIMITS, body_max=max(wanted.length, 1 << 16)),
+        expected=wanted.length,
+    )
+
+
+def _check_version(answer: WireAnswer, guard: Guard) -> None:
+    etag = plain_etag(answer.header("etag"))
+    if guard.etag and etag != guard.etag:
+        if not etag:
+            raise broken(Operation.READ, answer, "the answer has no ETag")
+        raise _changed(answer, "the answer has another ETag")
+
+
+def _check_range(answer: WireAnswer, guard: Guard, wanted: ByteRange, *, whole: bool) -> None:
+    if answer.status == 206:
+        found = _CONTENT_RANGE.fullmatch(answer.header("content-range"))
+        if found is None:
+            raise broken(Operation.READ, answer, "a 206 without a Content-Range")
+        start, last, total = map(int, found.groups())
+        if total != guard.size:
+            raise _changed(answer, "the object has another size")
+        if (start, last) != (wanted.start, wanted.last):
+            raise broken(Operation.READ, answer, "another range than asked came")
+    elif answer.status != 200 or not whole:
+        raise broken(Operation.READ, answer, "the range was ignored")
+    elif not guard.etag and len(answer.body) != guard.size:
+        raise _changed(answer, "the object has another size")
+
+
+def _changed(answer: WireAnswer, message: str) -> Changed:
+    return Changed(Meaning.CHANGED, Operation.READ, status=answer.status, message=message)

@@ -1,0 +1,20 @@
+"""One asyncio HTTP layer for every request to a store (clouds.md A4). Only this package knows the HTTP library."""
+
+from connectors.wire.client import Wire
+from connectors.wire.failures import WireFailure
+from connectors.wire.meter import Counters, Meter, NoMeter, Tally
+from connectors.wire.request import Limits, Route, Target, WireAnswer, WireRequest
+
+__all__ = [
+    "Counters",
+    "Limits",
+    "Meter",
+    "NoMeter",
+    "Route",
+    "Tally",
+    "Target",
+    "Wire",
+    "WireAnswer",
+    "WireFailure",
+    "WireRequest",
+]

@@ -1,0 +1,1 @@
+"""Signatures over headers that are already known (clouds.md A4). Pure: the instant is handed in."""

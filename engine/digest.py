@@ -1,0 +1,69 @@
+"""A fingerprint of a set of objects that does not depend on their order, so that ranges can be added up."""
+
+import struct
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final, Self
+
+SIZE: Final = 32
+_MODULUS: Final = 1 << 128
+_PREFIX: Final = struct.Struct(">Iq")
+
+
+class Digest:
+    """Sums mod 2^128 of BLAKE2b-128 over length-prefixed key, size and ETag; a second one without the ETag.
+
+    The first proves that what was listed is what was decided, the second compares two stores.
+    """
+
+    __slots__ = ("exact", "loose")
+
+    def __init__(self, exact: int = 0, loose: int = 0) -> None:
+        self.exact = exact
+        self.loose = loose
+
+    def add(self, key: bytes, size: int, etag: str) -> None:
+        """One object; the same object twice counts twice."""
+        named = _PREFIX.pack(len(key), size) + key
+        self.loose = (self.loose + _hash(named)) % _MODULUS
+        self.exact = (self.exact + _hash(named + etag.encode())) % _MODULUS
+
+    def merge(self, other: "Digest") -> Self:
+        """Adds the objects of `other`."""
+        self.exact = (self.exact + other.exact) % _MODULUS
+        self.loose = (self.loose + other.loose) % _MODULUS
+        return self
+
+    def to_bytes(self) -> bytes:
+        """32 bytes: with ETag, then without."""
+        return self.exact.to_bytes(16, "big") + self.loose.to_bytes(16, "big")
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Self:
+        """What `to_bytes` wrote. Raises ValueError for another length."""
+        if len(stored) != SIZE:
+            raise ValueError(f"a digest of {len(stored)} bytes")
+        return cls(int.from_bytes(stored[:16], "big"), int.from_bytes(stored[16:], "big"))
+
+    @classmethod
+    def of(cls, entries: Iterable[tuple[bytes, int, str]]) -> Self:
+        """The digest of (key, size, ETag) entries."""
+        found = cls()
+        for key, size, etag in entries:
+            found.add(key, size, etag)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both sums agree."""
+        if not isinstance(other, Digest):
+            return NotImplemented
+        return (self.exact, self.loose) == (other.exact, other.loose)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        return f"Digest({self.to_bytes().hex()})"
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=16).digest(), "big")

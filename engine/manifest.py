@@ -1,0 +1,64 @@
+"""The objects of a unit of work, as they were listed and decided, and how they are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine._columns import Damaged, Reader, Writer
+
+MAX_ENTRIES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object to copy. `size` and `modified_ms` are -1 where the list did not tell.
+
+    `decision` is "absent" (no such key at the destination), "overwrite" (`dst_etag` stood there), "unknown";
+    `line` is the number in a list file, else 0.
+    """
+
+    key: bytes
+    size: int
+    modified_ms: int
+    etag: str
+    storage_class: str = ""
+    decision: str = "unknown"
+    dst_etag: str = ""
+    line: int = 0
+
+
+def encode(entries: Sequence[Entry]) -> bytes:
+    """A manifest: compressed columns, in the order given. Raises ValueError above MAX_ENTRIES."""
+    if len(entries) > MAX_ENTRIES:
+        raise ValueError(f"{len(entries)} entries in one unit")
+    columns = Writer()
+    columns.blobs([entry.key for entry in entries])
+    columns.numbers([entry.size for entry in entries])
+    columns.numbers([entry.modified_ms for entry in entries])
+    columns.texts([entry.etag for entry in entries])
+    columns.words([entry.storage_class for entry in entries])
+    columns.words([entry.decision for entry in entries])
+    columns.texts([entry.dst_etag for entry in entries])
+    columns.numbers([entry.line for entry in entries])
+    return columns.sealed()
+
+
+def decode(manifest: bytes) -> list[Entry]:
+    """What `encode` was given. Raises Damaged for other bytes."""
+    columns = Reader(manifest)
+    try:
+        rows = (
+            columns.blobs(),
+            columns.numbers(),
+            columns.numbers(),
+            columns.texts(),
+            columns.words(),
+            columns.words(),
+            columns.texts(),
+            columns.numbers(),
+        )
+    except (IndexError, ValueError) as error:
+        raise Damaged(str(error)) from error
+    if len({len(row) for row in rows}) != 1:
+        raise Damaged("columns of different length")
+    return list(map(Entry, *rows))

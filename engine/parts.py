@@ -1,0 +1,67 @@
+"""How an object is cut: parts of a multipart upload, and pieces of a body under a bandwidth limit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+MIB: Final = 1 << 20
+SINGLE_MAX: Final = 16 * MIB
+MIN_PIECE: Final = 64 << 10
+
+# Room below the usual 10,000 for an object that grows between listing and reading.
+_AIMED_PARTS: Final = 9000
+
+
+class TooLarge(ValueError):
+    """No plan within the store's limits holds the object."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """`count` parts of `part_size` bytes, the last one with what is left; parts are numbered from 1."""
+
+    size: int
+    part_size: int
+    count: int
+
+    def range(self, number: int) -> tuple[int, int]:
+        """(start, length) of a part. Raises IndexError for a number outside the plan."""
+        if not 1 <= number <= self.count:
+            raise IndexError(number)
+        start = (number - 1) * self.part_size
+        return start, min(self.part_size, self.size - start)
+
+
+def plan_parts(size: int, *, min_part: int, max_part: int, max_parts: int) -> PartPlan:
+    """Parts of 16 MiB, or as much more as keeps them near 9,000, in whole MiB, within the store's limits.
+
+    Raises TooLarge when no plan exists, ValueError for a negative size.
+    """
+    if size < 0:
+        raise ValueError(f"size {size}")
+    wanted = max(SINGLE_MAX, min_part, _up_to_mib(_divided(size, min(_AIMED_PARTS, max_parts))))
+    part_size = min(wanted, max_part)
+    count = max(1, _divided(size, part_size))
+    if count > max_parts:
+        raise TooLarge(f"{size} bytes are more than {max_parts} parts of {max_part} bytes")
+    return PartPlan(size, part_size, count)
+
+
+def quarter_second_piece(rate: int) -> int:
+    """The most bytes that are asked for or written at once under a limit of `rate` bytes a second."""
+    return max(MIN_PIECE, rate // 4)
+
+
+def pieces(length: int, piece: int) -> Iterator[tuple[int, int]]:
+    """(start, length) of the pieces that make up `length` bytes. ValueError unless `piece` is positive."""
+    if piece <= 0:
+        raise ValueError(f"piece {piece}")
+    return ((start, min(piece, length - start)) for start in range(0, length, piece))
+
+
+def _divided(size: int, by: int) -> int:
+    return -(-size // by)
+
+
+def _up_to_mib(size: int) -> int:
+    return _divided(size, MIB) * MIB

@@ -1,0 +1,91 @@
+"""The success, failed and skip lists below `oms/`: their names and their lines (oms-behaviour 2.1, 2.2)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from engine.outcomes import Outcome
+
+LINES_PER_FILE: Final = 100_000
+CONTENT_TYPE: Final = "text/plain"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK: Final = "%Y-%m-%d %H:%M:%S"
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
+
+
+class RecordKind(StrEnum):
+    """Which of the three lists."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLine:
+    """A line of a failed list. `time` is the region's, as written."""
+
+    code: str
+    time: str
+    key: bytes
+    detail: str
+
+
+def record_folder(task_name: str, kind: RecordKind, *, group_id: str | None = None) -> str:
+    """Where the files of one list lie; for a group its own folder comes before the task's name."""
+    if group_id:
+        return f"oms/task_group/{group_id}/{kind}_object_lists/{task_name}/"
+    return f"oms/task/{task_name}/{kind}_object_lists/"
+
+
+def record_key(task_name: str, kind: RecordKind, opened_ms: int, *, group_id: str | None = None) -> str:
+    """The key of one file, by the instant it was opened."""
+    return f"{record_folder(task_name, kind, group_id=group_id)}{opened_ms}.{kind}_list.txt"
+
+
+def line(outcome: Outcome, kind: RecordKind, finished_ms: int, zone: tzinfo) -> bytes:
+    r"""One line, TAB between the columns and LF at the end.
+
+    failed: code, time, encoded key, raw key, the store's words.
+    success, skip: time, encoded key, raw key, size, check, result.
+    The encoded column is the key; in the raw one and in the store's words control characters are `\xNN`.
+    """
+    time = _time(finished_ms, zone)
+    encoded, raw = quote_from_bytes(outcome.key), _shown(outcome.key.decode("utf-8", "surrogateescape"))
+    columns: tuple[str, ...]
+    if kind is RecordKind.FAILED:
+        columns = (outcome.code, time, encoded, raw, _shown(outcome.detail))
+    else:
+        columns = (time, encoded, raw, str(max(0, outcome.size)), outcome.evidence, _result(outcome, kind))
+    return ("\t".join(columns) + "\n").encode("utf-8", "backslashreplace")
+
+
+def parse_failed_line(written: bytes) -> FailedLine:
+    """What `line` wrote into a failed list. Raises ValueError for anything else."""
+    columns = written.removesuffix(b"\n").decode().split("\t")
+    if len(columns) != 5 or not columns[2]:
+        raise ValueError(f"a failed line of {len(columns)} columns")
+    code, time, encoded, _, detail = columns
+    return FailedLine(code, time, unquote_to_bytes(encoded), detail)
+
+
+def _time(instant_ms: int, zone: tzinfo) -> str:
+    return (_EPOCH + timedelta(milliseconds=instant_ms)).astimezone(zone).strftime(_CLOCK)
+
+
+def _result(outcome: Outcome, kind: RecordKind) -> str:
+    if kind is RecordKind.SKIP:
+        return "skipped"
+    return f"consistent ({outcome.strength})" if outcome.strength else "consistent"
+
+
+def _shown(text: str) -> str:
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in found[0].encode("utf-8", "surrogateescape"))

@@ -1,0 +1,15 @@
+"""The CRC-64/XZ of a whole object from those of its parts, in any order of arrival (clouds.md H)."""
+
+from collections.abc import Iterable
+
+import anycrc
+
+_CRC64 = anycrc.Model("CRC64-XZ")
+
+
+def combine_crc64(parts: Iterable[tuple[int, int]]) -> int:
+    """`parts` are (CRC-64/XZ, length in bytes) in the order of the object."""
+    whole = 0
+    for crc, length in parts:
+        whole = _CRC64.combine(whole, crc, length)
+    return whole

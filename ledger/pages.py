@@ -1,0 +1,128 @@
+"""Listing: a page is one transaction, a range splits by shrinking first."""
+
+from psycopg.rows import DictRow
+
+from ledger.checkpoints import JournalError
+from ledger.digests import merged
+from ledger.leasing import Leasing
+from ledger.pool import Connection, execute, fetch_one
+from ledger.values import Desired, ListedPage, PageSaved, RangeClaim
+
+# Beyond this many open units "far ahead" is all that matters.
+BACKLOG_SEEN = 10_000
+
+_FENCE = "id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s"
+_BACKLOG = f"""(SELECT count(*) FROM (SELECT FROM unit u WHERE u.task_id = t.id AND u.run_no = t.run_no
+                AND u.state <> 'done' LIMIT {BACKLOG_SEEN}) AS open)"""
+
+RANGE = f"SELECT state, page_no, digest, hi FROM key_range WHERE {_FENCE} FOR NO KEY UPDATE"
+SAVE_PAGE = f"""
+WITH f AS (
+  UPDATE key_range SET page_no = page_no + 1, cursor = greatest(cursor, %(cursor)s), listed = listed + %(listed)s,
+         listed_bytes = listed_bytes + %(listed_bytes)s, digest = %(digest)s, attempts = 0,
+         state = CASE WHEN %(last)s THEN 'done' ELSE state END,
+         lease_until = CASE WHEN %(last)s THEN 'epoch' ELSE clock_timestamp() + make_interval(secs => %(lease)s) END
+   WHERE {_FENCE} AND state = 'leased' AND page_no = %(page)s
+  RETURNING task_id, run_no, id),
+units AS (
+  INSERT INTO unit (task_id, run_no, range_id, page_no, chunk_no, manifest, n, bytes, large, done)
+  SELECT f.task_id, f.run_no, f.id, %(page)s, x.at - 1, x.manifest, x.n, x.bytes, x.large, repeat('0', x.n)::bit varying
+    FROM f, unnest(%(manifests)s::bytea[], %(unit_ns)s::int[], %(unit_bytes)s::bigint[], %(larges)s::boolean[])
+            WITH ORDINALITY AS x(manifest, n, bytes, large, at)),
+segments AS (
+  INSERT INTO segment (task_id, run_no, range_id, page_no, kind, n, bytes, digest, payload)
+  SELECT f.task_id, f.run_no, f.id, %(page)s, x.* FROM f,
+         unnest(%(kinds)s::text[], %(ns)s::int[], %(bytes)s::bigint[], %(digests)s::bytea[], %(payloads)s::bytea[]) AS x
+  RETURNING kind, n, bytes),
+sums AS (
+  SELECT coalesce(sum(n) FILTER (WHERE kind = 'ok'), 0) AS ok, coalesce(sum(bytes) FILTER (WHERE kind = 'ok'), 0) AS ok_b,
+         coalesce(sum(n) FILTER (WHERE kind = 'skip'), 0) AS skip, coalesce(sum(bytes) FILTER (WHERE kind = 'skip'), 0) AS skip_b,
+         coalesce(sum(n) FILTER (WHERE kind = 'fail'), 0) AS fail, coalesce(sum(bytes) FILTER (WHERE kind = 'fail'), 0) AS fail_b
+    FROM segments),
+added AS (
+  UPDATE counter c SET listed = c.listed + %(listed)s, listed_bytes = c.listed_bytes + %(listed_bytes)s,
+         ok = c.ok + s.ok, ok_bytes = c.ok_bytes + s.ok_b, skip = c.skip + s.skip,
+         skip_bytes = c.skip_bytes + s.skip_b, fail = c.fail + s.fail, fail_bytes = c.fail_bytes + s.fail_b
+    FROM sums s, f WHERE c.task_id = f.task_id AND c.run_no = f.run_no AND c.shard = f.id %% 16)
+SELECT t.desired, {_BACKLOG} AS backlog FROM f JOIN task t ON t.id = f.task_id"""
+ANSWER = f"""
+SELECT t.desired, {_BACKLOG} AS backlog FROM key_range k JOIN task t ON t.id = k.task_id WHERE k.id = %(row)s"""
+
+SHRINK = f"""
+UPDATE key_range SET hi = %(at)s WHERE {_FENCE} AND state = 'leased' AND NOT exact
+   AND lo < %(at)s AND cursor < %(at)s AND (hi IS NULL OR hi > %(at)s)"""
+HAND_ON = """
+INSERT INTO key_range (task_id, run_no, lo, hi, prefix, exact)
+SELECT task_id, run_no, %(at)s, %(hi)s, prefix, false FROM key_range WHERE id = %(row)s"""
+
+
+class Pages(Leasing):
+    """The journal of ranges."""
+
+    async def save_page(self, claim: RangeClaim, page: ListedPage) -> PageSaved:
+        """Units, decided outcomes, figures, digest and cursor of a page in one transaction; `last` ends the range.
+
+        The same call again after a lost answer changes nothing. Raises JournalError when units and segments do not
+        hold what was listed, or when the page is not the next one.
+        """
+        held = sum(unit.n for unit in page.units) + sum(segment.n for segment in page.segments)
+        if held != page.listed:
+            raise JournalError(f"page {page.page_no} lists {page.listed} objects and holds {held}")
+        return await self._pool.in_transaction(lambda connection: self._save(connection, claim, page))
+
+    async def split_range(self, claim: RangeClaim, at: bytes) -> bool:
+        """Hands [at, hi) to a new range; ours ends at `at`. False: lease lost or `at` not between cursor and end."""
+        return await self._pool.in_transaction(lambda connection: self._split(connection, claim, at))
+
+    async def _save(self, connection: Connection, claim: RangeClaim, page: ListedPage) -> PageSaved:
+        fence = self.fenced(claim.fence)
+        range_row = await fetch_one(connection, RANGE, fence)
+        if range_row is None or range_row["state"] == "ready":
+            return PageSaved(alive=False)
+        if range_row["page_no"] == page.page_no + 1:
+            return _saved(await fetch_one(connection, ANSWER, fence))
+        if range_row["page_no"] != page.page_no or range_row["state"] != "leased":
+            raise JournalError(f"page {page.page_no} is not next: the range is at {range_row['page_no']}")
+        if page.listed and range_row["hi"] is not None and page.cursor >= range_row["hi"]:
+            raise JournalError(
+                f"page {page.page_no} reaches beyond the range, which ends at {range_row['hi']!r}"
+            )
+        parameters = _page_parameters(page) | {"digest": merged([range_row["digest"], page.digest])}
+        row = await fetch_one(connection, SAVE_PAGE, fence | parameters)
+        return _saved(row, added=len(page.units))
+
+    async def _split(self, connection: Connection, claim: RangeClaim, at: bytes) -> bool:
+        parameters = self.fenced(claim.fence, at=at)
+        range_row = await fetch_one(connection, RANGE, parameters)
+        if range_row is None or range_row["state"] != "leased":
+            return False
+        if range_row["hi"] == at and claim.hi != at:
+            return True  # split there before, and the answer was lost
+        if await execute(connection, SHRINK, parameters) == 0:
+            return False
+        return await execute(connection, HAND_ON, parameters | {"hi": range_row["hi"]}) == 1
+
+
+def _page_parameters(page: ListedPage) -> dict[str, object]:
+    return {
+        "page": page.page_no,
+        "cursor": page.cursor,
+        "listed": page.listed,
+        "listed_bytes": page.listed_bytes,
+        "last": page.last,
+        "manifests": [unit.manifest for unit in page.units],
+        "unit_ns": [unit.n for unit in page.units],
+        "unit_bytes": [unit.bytes for unit in page.units],
+        "larges": [unit.large for unit in page.units],
+        "kinds": [segment.kind for segment in page.segments],
+        "ns": [segment.n for segment in page.segments],
+        "bytes": [segment.bytes for segment in page.segments],
+        "digests": [segment.digest for segment in page.segments],
+        "payloads": [segment.payload for segment in page.segments],
+    }
+
+
+def _saved(row: DictRow | None, added: int = 0) -> PageSaved:
+    if row is None:
+        return PageSaved(alive=False)
+    return PageSaved(alive=True, desired=Desired(row["desired"]), backlog=row["backlog"] + added)

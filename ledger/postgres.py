@@ -1,0 +1,18 @@
+"""The ledger on Postgres: all that `workers.transfer.ports.Ledger` promises."""
+
+from ledger.checkpoints import Checkpoints
+from ledger.claims import Claims
+from ledger.control import Controls
+from ledger.finishing import Finishing
+from ledger.pages import Pages
+from ledger.plans import Plans
+from ledger.records import Records
+from ledger.uploads import Uploads
+
+
+class PostgresLedger(Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, Finishing):
+    """One object for one pool, so for one event loop.
+
+    Every method may be called again after a lost answer. A lost connection, a restarting server and a deadlock are
+    waited out by the pool; after its patience the psycopg.Error comes through.
+    """

@@ -1,0 +1,147 @@
+"""Multipart uploads of ours: an intent before the store is asked, then the id and each acknowledged part."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from ledger.checkpoints import JournalError
+from ledger.leasing import Leasing
+from ledger.pool import Connection, fetch_all, fetch_one
+from ledger.values import StoredPart, TaskId, UnitClaim, UploadRow
+
+_COLUMNS = """id, task_id, dst_key, coalesce(upload_id, '') AS upload_id, src_etag, src_size, part_size, state,
+              (extract(epoch FROM created_at) * 1000)::bigint AS created_ms"""
+_HELD = """EXISTS (SELECT FROM unit WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased'
+                   FOR SHARE)"""
+
+FIND = f"""
+SELECT {_COLUMNS} FROM upload
+ WHERE task_id = %(task)s AND run_no = %(run)s AND unit_id = %(row)s AND idx = %(idx)s AND state IN ('intent', 'open')"""
+PARTS = "SELECT number, etag, size, md5, crc64 FROM upload_part WHERE upload = %(upload)s ORDER BY number"
+
+# An intent that never got an id is taken over; its age stays, for the search among the store's open uploads.
+PLAN = f"""
+INSERT INTO upload (task_id, run_no, unit_id, idx, destination, dst_key, src_etag, src_size, part_size, state)
+SELECT t.id, %(run)s, %(row)s, %(idx)s,
+       jsonb_build_object('bucket', t.spec #> '{{destination,bucket}}', 'region', t.spec #> '{{destination,region}}',
+                          'cloud_type', 'HEC'),
+       %(key)s, %(etag)s, %(size)s, %(part_size)s, 'intent'
+  FROM task t WHERE t.id = %(task)s AND {_HELD}
+ON CONFLICT (task_id, run_no, unit_id, idx) WHERE state IN ('intent', 'open') DO UPDATE
+   SET dst_key = excluded.dst_key, src_etag = excluded.src_etag, src_size = excluded.src_size,
+       part_size = excluded.part_size
+ WHERE upload.state = 'intent'
+RETURNING {_COLUMNS}"""
+
+OPEN = f"""
+UPDATE upload SET state = 'open', upload_id = %(upload_id)s
+ WHERE id = %(upload)s AND (state = 'intent' OR (state = 'open' AND upload_id = %(upload_id)s)) AND {_HELD}"""
+
+ADD_PARTS = f"""
+WITH live AS (SELECT id FROM upload WHERE id = %(upload)s AND state = 'open' AND {_HELD}),
+added AS (
+  INSERT INTO upload_part (upload, number, etag, size, md5, crc64)
+  SELECT live.id, x.* FROM live,
+         unnest(%(numbers)s::int[], %(etags)s::text[], %(sizes)s::bigint[], %(md5s)s::bytea[], %(crcs)s::numeric[]) AS x
+  ON CONFLICT (upload, number) DO UPDATE
+     SET etag = excluded.etag, size = excluded.size, md5 = excluded.md5, crc64 = excluded.crc64)
+SELECT id FROM live"""
+
+CLOSE = """
+WITH closed AS (UPDATE upload SET state = 'closed' WHERE id = %(upload)s AND state <> 'closed' RETURNING id)
+DELETE FROM upload_part p USING closed c WHERE p.upload = c.id"""
+OPEN_OF_TASK = (
+    f"SELECT {_COLUMNS} FROM upload WHERE task_id = %(task)s AND state IN ('intent', 'open') ORDER BY id"
+)
+LEAK = """
+WITH leaked AS (UPDATE upload SET state = 'leaked' WHERE task_id = %(task)s AND state IN ('intent', 'open') RETURNING id)
+SELECT count(*) AS leaked FROM leaked"""
+LEAKED = f"""
+SELECT {_COLUMNS} FROM upload WHERE state = 'leaked' AND destination @> %(destination)s ORDER BY id LIMIT %(limit)s"""
+
+
+class Uploads(Leasing):
+    """The record of multipart uploads. All writes but closing are fenced by the unit."""
+
+    async def find_upload(self, claim: UnitClaim, idx: int) -> UploadRow | None:
+        """The live upload of this object, with its parts."""
+        parameters = self.fenced(claim.fence, idx=idx)
+
+        async def read(connection: Connection) -> UploadRow | None:
+            row = await fetch_one(connection, FIND, parameters)
+            if row is None:
+                return None
+            return _upload(row, await fetch_all(connection, PARTS, {"upload": row["id"]}))
+
+        return await self._pool.in_transaction(read)
+
+    async def plan_upload(
+        self, claim: UnitClaim, idx: int, dst_key: bytes, src_etag: str, src_size: int, part_size: int
+    ) -> UploadRow | None:
+        """An intent, written before the store is asked. None: lease lost. Raises JournalError while one is open."""
+        parameters = self.fenced(
+            claim.fence, idx=idx, key=dst_key, etag=src_etag, size=src_size, part_size=part_size
+        )
+        row = await self._pool.fetch_one(PLAN, parameters)
+        if row is not None:
+            return _upload(row)
+        live = await self.find_upload(claim, idx)
+        if live is not None and live.state == "open" and await self._holds(claim):
+            raise JournalError(f"object {idx} of unit {claim.fence.row} has an open upload already")
+        return None
+
+    async def open_upload(self, claim: UnitClaim, row: UploadRow, upload_id: str) -> bool:
+        """Keeps the store's id. False: lease lost (abort the upload)."""
+        parameters = self.fenced(claim.fence, upload=row.id, upload_id=upload_id)
+        return await self._pool.execute(OPEN, parameters) == 1
+
+    async def add_parts(self, claim: UnitClaim, row: UploadRow, parts: Sequence[StoredPart]) -> bool:
+        """Keeps acknowledged parts; a part number again replaces what was known. False: lease lost or not open."""
+        parameters = self.fenced(
+            claim.fence,
+            upload=row.id,
+            numbers=[part.number for part in parts],
+            etags=[part.etag for part in parts],
+            sizes=[part.size for part in parts],
+            md5s=[part.md5 for part in parts],
+            crcs=[str(part.crc64) for part in parts],
+        )
+        return await self._pool.fetch_one(ADD_PARTS, parameters) is not None
+
+    async def close_upload(self, row: UploadRow) -> None:
+        """The upload is completed or aborted: it is nobody's any more."""
+        await self._pool.execute(CLOSE, {"upload": row.id})
+
+    async def open_uploads(self, task_id: TaskId) -> tuple[UploadRow, ...]:
+        """All live uploads of a task, without their parts."""
+        return tuple(_upload(row) for row in await self._pool.fetch_all(OPEN_OF_TASK, {"task": task_id}))
+
+    async def sweepable_uploads(
+        self, destination: Mapping[str, Any], limit: int = 100
+    ) -> tuple[UploadRow, ...]:
+        """Uploads that deleted tasks left behind in a destination (`bucket`, `region`), the oldest first."""
+        parameters = {"destination": Jsonb(dict(destination)), "limit": limit}
+        return tuple(_upload(row) for row in await self._pool.fetch_all(LEAKED, parameters))
+
+    async def leak_uploads(self, task_id: TaskId) -> int:
+        """Marks the live uploads of a task that is being deleted; how many there were."""
+        row = await self._pool.fetch_one(LEAK, {"task": task_id})
+        return row["leaked"] if row else 0
+
+    async def _holds(self, claim: UnitClaim) -> bool:
+        return (
+            await self._pool.fetch_one(f"SELECT 1 AS held WHERE {_HELD}", self.fenced(claim.fence))
+            is not None
+        )
+
+
+def _upload(row: DictRow, parts: Sequence[DictRow] = ()) -> UploadRow:
+    return UploadRow(
+        **row,
+        parts=tuple(
+            StoredPart(part["number"], part["etag"], part["size"], part["md5"], int(part["crc64"]))
+            for part in parts
+        ),
+    )

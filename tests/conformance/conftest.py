@@ -1,0 +1,144 @@
+"""Runs every promise on every connector and prints the matrix at the end."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import uvloop
+
+from connectors.capabilities import DestinationStore
+from connectors.memory import MemoryStore
+from connectors.wire import Counters, Wire
+from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
+from tests.storeserver import ServerProcess
+
+ON_STORE_SERVER = (
+    "AWS path V4",
+    "AWS virtual V4",
+    "AWS dialect aws",
+    "HEC path V2",
+    "HEC virtual OBS",
+    "HuaweiCloud path OBS",
+)
+CONNECTORS = ("memory", *ON_STORE_SERVER, "AWS moto", "AWS rclone")
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The loop of production."""
+    return uvloop.EventLoopPolicy()
+
+
+@pytest.fixture(scope="session")
+def harnesses() -> Iterator[dict[str, Harness]]:
+    """All servers, started once; one that does not start is an error of every test."""
+    with ExitStack() as stack:
+        found = [
+            Harness("memory", "", lambda name: None),
+            *on_store_server(stack.enter_context(store_server())),
+            stack.enter_context(moto_server()),
+            stack.enter_context(rclone_server()),
+        ]
+        yield {harness.name: harness for harness in found}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`connector` goes over all of them, `faulty` over those whose server follows fault scripts."""
+    if "connector" in metafunc.fixturenames:
+        metafunc.parametrize("connector", CONNECTORS)
+    if "faulty" in metafunc.fixturenames:
+        metafunc.parametrize("faulty", ON_STORE_SERVER)
+
+
+@pytest.fixture
+def harness(request: pytest.FixtureRequest, harnesses: dict[str, Harness]) -> Harness:
+    """The connector under test; its known gaps become strict xfails."""
+    parameters = request.node.callspec.params
+    name = parameters.get("connector") or parameters["faulty"]
+    found = harnesses[name]
+    check = request.node.originalname
+    others = [str(value) for key, value in parameters.items() if key not in ("connector", "faulty")]
+    for parameter in (*others, ""):
+        reason = found.gaps.get((check, parameter))
+        if reason is not None:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+            break
+    request.node.user_properties += [("connector", name), ("check", check)]
+    return found
+
+
+@pytest.fixture
+def meter() -> Counters:
+    """What the test's wire counts."""
+    return Counters()
+
+
+@pytest.fixture
+async def wire(meter: Counters) -> AsyncIterator[Wire]:
+    """A wire for one test."""
+    async with Wire(meter) as wire:
+        yield wire
+
+
+@pytest.fixture
+def bucket(harness: Harness) -> Iterator[str]:
+    """A fresh bucket; the server's faults and settings are put back afterwards."""
+    yield harness.fresh_bucket()
+    if harness.control is not None:
+        harness.control.faults.clear()
+        harness.control.settings(policies={}, strict_region=False)
+
+
+@pytest.fixture
+def store(harness: Harness, wire: Wire, bucket: str) -> DestinationStore:
+    """The connector under test on an empty bucket."""
+    return harness.open(wire, bucket)
+
+
+@pytest.fixture
+def server(harness: Harness) -> ServerProcess:
+    """The store server behind a `faulty` connector."""
+    assert harness.control is not None
+    return harness.control
+
+
+@pytest.fixture
+def is_memory(store: DestinationStore) -> bool:
+    """True for the reference store, which has no HTTP."""
+    return isinstance(store, MemoryStore)
+
+
+_SIGNS = {"passed": "ok", "xfailed": "gap", "failed": "FAIL", "error": "ERROR", "xpassed": "FAIL"}
+_RANK = ("ERROR", "FAIL", "gap", "ok")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The matrix connector x check; a check with several cases shows its worst."""
+    table: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    reasons: dict[str, None] = {}
+    for outcome, sign in _SIGNS.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            told = dict(getattr(report, "user_properties", []))
+            if "check" in told and (report.when == "call" or sign == "ERROR"):
+                table[told["check"]][told["connector"]].add(sign)
+                if sign == "gap":
+                    reasons[f"{told['connector']}: {told['check']}: {getattr(report, 'wasxfail', '')}"] = None
+    if table:
+        _print_table(terminalreporter, table, list(reasons))
+
+
+def _print_table(reporter: Any, table: dict[str, defaultdict[str, set[str]]], reasons: list[str]) -> None:
+    reporter.section("conformance: check x connector")
+    names = [name for name in CONNECTORS if any(name in row for row in table.values())]
+    for number, name in enumerate(names, 1):
+        reporter.write_line(f"  {number} = {name}")
+    width = max(map(len, table))
+    reporter.write_line(" " * width + "".join(f"{number:>7}" for number in range(1, len(names) + 1)))
+    for check, row in sorted(table.items()):
+        cells = (next((sign for sign in _RANK if sign in row.get(name, ())), "-") for name in names)
+        reporter.write_line(check.ljust(width) + "".join(f"{cell:>7}" for cell in cells))
+    for reason in reasons:
+        reporter.write_line(f"  gap  {reason}")

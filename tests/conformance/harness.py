@@ -1,0 +1,176 @@
+"""One harness for each connector under test: a real server, a fresh bucket for each test, and the server's known gaps."""
+
+import hashlib
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from fastcrc import crc64
+from pydantic import SecretStr
+
+from connectors.capabilities import DestinationStore
+from connectors.endpoints import parse_endpoints
+from connectors.locations import Credentials, Location
+from connectors.memory import MemoryStore
+from connectors.objects import Block, Properties, WriteOptions
+from connectors.registry import open_store
+from connectors.wire import Wire
+from engine.failures import Side
+from tests.storeserver import Account, ServerProcess, StoreConfig
+
+AK, SK = "conformance-key", "conformance-secret"
+REGION = "us-east-1"
+_bucket_names = (f"bucket-{number}" for number in itertools.count(1))
+
+# (check, parameter or "" for all) -> why this server cannot show it.
+Gaps = dict[tuple[str, str], str]
+
+
+@dataclass(slots=True)
+class Harness:
+    """How to reach one connector's server. `control` is the in-repo store server, None for others."""
+
+    name: str
+    cloud: str
+    make_bucket: Callable[[str], None]
+    endpoint: str = ""
+    control: ServerProcess | None = None
+    gaps: Gaps = field(default_factory=dict)
+
+    def open(
+        self, wire: Wire, bucket: str, access_key: str = AK, secret_key: str = SK, token: str = ""
+    ) -> DestinationStore:
+        """The connector on `bucket`."""
+        if not self.endpoint:
+            return MemoryStore(bucket)
+        endpoints = parse_endpoints(f'[{{cloud_type: "*", region: "*", {self.endpoint}}}]')
+        location = Location(self.cloud, REGION, bucket, Side.SOURCE)
+        return open_store(
+            location, Credentials(access_key, SecretStr(secret_key), SecretStr(token)), wire, endpoints
+        )
+
+    def fresh_bucket(self) -> str:
+        """The name of a new, empty bucket."""
+        name = next(_bucket_names)
+        self.make_bucket(name)
+        return name
+
+
+def block(data: bytes) -> Block:
+    """Bytes with their hashes."""
+    return Block(data, hashlib.md5(data).digest(), crc64.xz(data))
+
+
+def plain(content_type: str = "application/x-test") -> WriteOptions:
+    """Options of an ordinary object."""
+    return WriteOptions(Properties(content_type=content_type))
+
+
+@contextmanager
+def store_server() -> Iterator[ServerProcess]:
+    """The in-repo store server in a process of its own, with keys for every permission test."""
+    config = StoreConfig(
+        keys={AK: Account(SK), "temporary": Account("temporary-secret", "the-token")},
+        base_domain="s3.test",
+        crc64=True,
+    )
+    with ServerProcess(config) as server:
+        yield server
+
+
+def on_store_server(server: ServerProcess) -> list[Harness]:
+    """Every dialect, signature and addressing that the in-repo server verifies."""
+    by_name = f'endpoint: "http://s3.test:{server.port}", connect: "127.0.0.1:{server.port}"'
+    by_path = f'endpoint: "{server.url}"'
+    forms = (
+        ("AWS path V4", "AWS", by_path),
+        ("AWS virtual V4", "AWS", f"{by_name}, addressing: virtual"),
+        ("AWS dialect aws", "AWS", f"{by_name}, dialect: aws"),
+        ("HEC path V2", "HEC", f"{by_path}, signature: v2"),
+        ("HEC virtual OBS", "HEC", f"{by_name}, dialect: obs"),
+        ("HuaweiCloud path OBS", "HuaweiCloud", f"{by_path}, dialect: obs, addressing: path"),
+    )
+    return [Harness(name, cloud, server.create_bucket, endpoint, server) for name, cloud, endpoint in forms]
+
+
+@contextmanager
+def moto_server() -> Iterator[Harness]:
+    """moto: another opinion on keys and multipart; it does not check signatures."""
+    port = _free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, port):
+        yield Harness("AWS moto", "AWS", _boto_bucket(port), f'endpoint: "http://127.0.0.1:{port}"', gaps=MOTO)
+
+
+@contextmanager
+def rclone_server() -> Iterator[Harness]:
+    """`rclone serve s3`: another opinion on V4 signatures, which it verifies; a file system lies below."""
+    port, root = _free_port(), Path(tempfile.mkdtemp(prefix="omsc-", dir="/tmp"))
+    rclone = Path(sys.executable).with_name("rclone")
+    command = [str(rclone), "serve", "s3", "--auth-key", f"{AK},{SK}", "--addr", f"127.0.0.1:{port}"]
+    command += ["--vfs-cache-mode", "off", "--config", os.devnull, "--dir-cache-time", "0", str(root)]
+    try:
+        with _running(command, port):
+            yield Harness(
+                "AWS rclone",
+                "AWS",
+                lambda name: (root / name).mkdir(),
+                f'endpoint: "http://127.0.0.1:{port}"',
+                gaps=RCLONE,
+            )
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start (exit code {process.poll()})")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _boto_bucket(port: int) -> Callable[[str], None]:
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id=AK,
+        aws_secret_access_key=SK,
+        region_name=REGION,
+        config=Config(proxies={}),
+    )
+    return lambda name: client.create_bucket(Bucket=name)
+
+
+MOTO: Gaps = {}
+RCLONE: Gaps = {}

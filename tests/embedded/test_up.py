@@ -1,0 +1,88 @@
+"""`oms up` as the operator runs it: the real API, workers and scheduler."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.engines import ROOT, Engine, alive, command_line, eventually
+
+KEYS = {
+    "project_id",
+    "project_name",
+    "domain_id",
+    "domain_name",
+    "user_id",
+    "user_name",
+    "password",
+    "access_key",
+    "secret_key",
+}
+
+
+def up(data: Path, *options: str) -> Engine:
+    """Starts `oms up`."""
+    command = [sys.executable, "-P", "-m", "cli.main", "up", "--data-dir", str(data), "--port", "0", *options]
+    process = subprocess.Popen(
+        command,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return Engine(process, data)
+
+
+def services_of(engine: Engine) -> set[str]:
+    """The subcommands that run below the supervisor."""
+    lines = [command_line(child) for child in engine.descendants()]
+    return {line[line.index("cli.main") + 1] for line in lines if "cli.main" in line}
+
+
+@pytest.mark.slow
+def test_up_serves_survives_kill_9_and_keeps_its_credentials(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    engine = up(data)
+    try:
+        engine.wait_ready(90)
+        assert services_of(engine) == {"api", "worker", "beat"}
+        with urllib.request.urlopen(f"{engine.address}/healthz", timeout=5) as answer:
+            assert answer.status == 200
+        written = (data / "credentials.json").read_bytes()
+        assert set(json.loads(written)) == KEYS
+        for private in ("credentials.json", "master.key"):
+            assert stat.S_IMODE((data / private).stat().st_mode) == 0o600
+        descendants = engine.descendants()
+        engine.process.kill()
+        engine.process.wait()
+        eventually(lambda: not alive(descendants), 5)
+    finally:
+        engine.process.kill()
+        engine.process.communicate()
+    engine = up(data, "--workers", "3")
+    try:
+        engine.wait_ready(90)
+        assert (data / "credentials.json").read_bytes() == written
+        workers = [child for child in engine.descendants() if "worker" in " ".join(command_line(child))]
+        assert len(workers) == 3
+        descendants = engine.descendants()
+        assert engine.stop() == 0
+        assert alive(descendants) == []
+    finally:
+        engine.process.kill()
+        engine.process.communicate()
+
+
+def test_a_data_directory_that_cannot_be_made_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    engine = up(tmp_path / "file" / "data")
+    _, error = engine.process.communicate(timeout=20)
+    assert engine.process.returncode == 1
+    assert "cannot create" in error
+    assert "Traceback" not in error

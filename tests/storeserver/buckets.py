@@ -1,0 +1,102 @@
+"""Operations on buckets."""
+
+from __future__ import annotations
+
+import re
+
+from tests.storeserver import xml
+from tests.storeserver.config import BucketFlags
+from tests.storeserver.listing import list_objects
+from tests.storeserver.message import Request, Response, S3Error, iso_ms
+from tests.storeserver.model import Bucket
+from tests.storeserver.naming import class_name
+from tests.storeserver.objects import body_bytes
+from tests.storeserver.service import Service
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")
+
+
+def list_buckets(service: Service, request: Request) -> Response:
+    """GET on the service."""
+    found = sorted(service.storage.buckets.values(), key=lambda b: b.name)
+    owner = b"<Owner>%b%b</Owner>" % (
+        xml.element("ID", "storeserver"),
+        xml.element("DisplayName", "storeserver"),
+    )
+    entries = b"".join(_bucket_element(service, request, bucket) for bucket in found)
+    return xml.answer(request, "ListAllMyBucketsResult", owner, b"<Buckets>%b</Buckets>" % entries)
+
+
+def _bucket_element(service: Service, request: Request, bucket: Bucket) -> bytes:
+    children = [xml.element("Name", bucket.name), xml.element("CreationDate", iso_ms(bucket.created))]
+    if request.obs:
+        children.append(xml.element("Location", service.region(bucket)))
+        children.append(xml.element("BucketType", "OBJECT"))
+    else:
+        children.append(xml.element("BucketRegion", service.region(bucket)))
+    return b"<Bucket>%b</Bucket>" % b"".join(children)
+
+
+def head(service: Service, request: Request) -> Response:
+    """HEAD of a bucket, with its region in both dialects."""
+    bucket = service.bucket(request.bucket)
+    region = service.region(bucket)
+    headers = [("x-amz-bucket-region", region), ("x-obs-bucket-location", region)]
+    if request.obs:
+        headers.append(("x-obs-storage-class", class_name(bucket.flags.storage_class, obs=True)))
+        headers.append(("x-obs-version", "3.0"))
+    return Response(200, headers, head_only=True)
+
+
+def location(service: Service, request: Request) -> Response:
+    """GET ?location."""
+    region = service.region(service.bucket(request.bucket))
+    if request.obs:
+        return xml.answer(request, "Location", region.encode())
+    return xml.answer(request, "LocationConstraint", b"" if region == "us-east-1" else region.encode())
+
+
+def create(service: Service, request: Request) -> Response:
+    """PUT of a bucket."""
+    if not _NAME.match(request.bucket):
+        raise S3Error(400, "InvalidBucketName", "The specified bucket is not valid.")
+    if request.bucket in service.storage.buckets:
+        raise S3Error(409, "BucketAlreadyOwnedByYou", "Your previous request to create the bucket succeeded.")
+    flags = BucketFlags()
+    if body := body_bytes(request):
+        root = xml.parse(body)
+        asked = root.findtext("LocationConstraint") or root.findtext("Location") or ""
+        flags.region = asked.strip()
+    service.storage.create_bucket(request.bucket, service.now(), flags)
+    return Response(200, [("Location", "/" + request.bucket)])
+
+
+def delete(service: Service, request: Request) -> Response:
+    """DELETE of a bucket, which must be empty."""
+    bucket = service.bucket(request.bucket)
+    if bucket.versions or next(bucket.seek(b""), None) is not None:
+        raise S3Error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
+    service.storage.delete_bucket(bucket.name)
+    return Response(204)
+
+
+def get_versioning(service: Service, request: Request) -> Response:
+    """GET ?versioning."""
+    status = service.bucket(request.bucket).flags.versioning
+    return xml.answer(request, "VersioningConfiguration", xml.element("Status", status) if status else b"")
+
+
+def put_versioning(service: Service, request: Request) -> Response:
+    """PUT ?versioning."""
+    bucket = service.bucket(request.bucket)
+    status = xml.parse(body_bytes(request)).findtext("Status") or ""
+    if status not in ("Enabled", "Suspended"):
+        raise S3Error(400, "MalformedXML", "Status must be Enabled or Suspended.")
+    bucket.flags.versioning = status
+    service.storage.set_flags(bucket.name, bucket.flags)
+    return Response(200)
+
+
+def list_page(service: Service, request: Request) -> Response:
+    """GET of a bucket: a page of its objects."""
+    return list_objects(request, service.bucket(request.bucket))

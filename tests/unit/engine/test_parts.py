@@ -1,0 +1,93 @@
+"""How objects are cut."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.parts import MIB, MIN_PIECE, SINGLE_MAX, TooLarge, pieces, plan_parts, quarter_second_piece
+
+S3 = {"min_part": 5 * MIB, "max_part": 5 << 30, "max_parts": 10_000}
+TIB = 1 << 40
+
+
+@given(st.integers(0, 48 * TIB))
+def test_a_plan_covers_the_object_exactly_within_the_limits_of_s3(size):
+    plan = plan_parts(size, **S3)
+    assert 1 <= plan.count <= 10_000
+    assert 5 * MIB <= plan.part_size <= 5 << 30
+    assert plan.part_size % MIB == 0
+    assert plan.range(1)[0] == 0
+    start, length = plan.range(plan.count)
+    assert start + length == size
+    assert (plan.count - 1) * plan.part_size == start
+    assert size == 0 or 0 < length <= plan.part_size
+
+
+LIMITS = st.tuples(st.integers(1, 64), st.integers(64, 512), st.integers(1, 200))
+
+
+@given(LIMITS, st.integers(0, 60_000 * MIB))
+def test_whatever_the_store_allows_is_kept_or_the_object_is_too_large(limits, size):
+    least, most, parts = limits
+    try:
+        plan = plan_parts(size, min_part=least * MIB, max_part=most * MIB, max_parts=parts)
+    except TooLarge:
+        assert size > parts * most * MIB
+        return
+    assert least * MIB <= plan.part_size <= most * MIB
+    assert plan.count <= parts
+    ranges = [plan.range(number) for number in range(1, plan.count + 1)]
+    assert sum(length for _, length in ranges) == size
+    assert all(left[0] + left[1] == right[0] for left, right in pairwise(ranges))
+
+
+@pytest.mark.parametrize(
+    ("size", "lengths"),
+    [
+        (SINGLE_MAX - 1, [SINGLE_MAX - 1]),
+        (SINGLE_MAX, [SINGLE_MAX]),
+        (SINGLE_MAX + 1, [SINGLE_MAX, 1]),
+        (2 * SINGLE_MAX, [SINGLE_MAX, SINGLE_MAX]),
+    ],
+)
+def test_parts_are_16_mib_while_that_is_enough(size, lengths):
+    plan = plan_parts(size, **S3)
+    assert [plan.range(number)[1] for number in range(1, plan.count + 1)] == lengths
+
+
+def test_parts_grow_with_the_object():
+    assert plan_parts(9000 * SINGLE_MAX, **S3).part_size == 16 * MIB
+    assert plan_parts(9000 * SINGLE_MAX + 1, **S3).part_size == 17 * MIB
+
+
+def test_what_no_plan_holds_is_too_large():
+    with pytest.raises(TooLarge):
+        plan_parts(10_000 * (5 << 30) + 1, **S3)
+    with pytest.raises(ValueError, match="size -1"):
+        plan_parts(-1, **S3)
+
+
+@pytest.mark.parametrize("number", [0, 3, -1])
+def test_a_part_outside_the_plan_is_an_error(number):
+    with pytest.raises(IndexError):
+        plan_parts(SINGLE_MAX + 1, **S3).range(number)
+
+
+@pytest.mark.parametrize(("rate", "piece"), [(1_048_576, 262_144), (209_715_200, 52_428_800), (1, MIN_PIECE)])
+def test_a_piece_is_a_quarter_second_of_the_rate(rate, piece):
+    assert quarter_second_piece(rate) == piece
+
+
+@given(st.integers(0, 10_000), st.integers(1, 999))
+def test_pieces_make_up_the_whole(length, piece):
+    found = list(pieces(length, piece))
+    assert b"".join(b"x" * size for _, size in found) == b"x" * length
+    assert [start for start, _ in found] == [index * piece for index in range(len(found))]
+    assert all(0 < size <= piece for _, size in found)
+
+
+def test_a_piece_of_nothing_is_an_error():
+    with pytest.raises(ValueError, match="piece 0"):
+        pieces(1, 0)

@@ -1,0 +1,88 @@
+"""The ledger as dispatcher, relay, pulse and stores see it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from connectors.locations import Credentials
+from engine.failures import Side
+from ledger import credentials, dispatch, outbox
+from ledger.pool import Pool, fetch_one
+from ledger.values import TaskId
+from workers.tasks.dispatcher import Due
+from workers.tasks.relay import Waking
+from workers.tasks.stores import Keyring
+
+# Any constant will do; it is the dispatcher's among the advisory locks of the database.
+_ELECTION = 7_105_001
+
+
+class LedgerBoard:
+    """A `Board` over one pool."""
+
+    def __init__(self, pool: Pool, slots: int) -> None:
+        self._pool = pool
+        self._slots = slots
+
+    @asynccontextmanager
+    async def election(self) -> AsyncIterator[bool]:
+        """The lock ends with its transaction, so a dead holder blocks nobody."""
+        async with self._pool.transaction() as connection:
+            row = await fetch_one(connection, "SELECT pg_try_advisory_xact_lock(%s) AS won", (_ELECTION,))
+            yield row is not None and row["won"]
+
+    async def promote(self) -> Sequence[Due]:
+        """Waiting tasks into free slots."""
+        return [Due(task.task_id, task.priority) for task in await dispatch.promote(self._pool, self._slots)]
+
+    async def settle(self) -> bool:
+        """Closes what has drained."""
+        return await dispatch.settle(self._pool)
+
+    async def expire_waiting(self) -> None:
+        """Ends what waited too long."""
+        await dispatch.expire_waiting(self._pool)
+
+    async def due(self) -> Sequence[Due]:
+        """Running tasks with something to claim."""
+        return [Due(task.task_id, task.priority) for task in await dispatch.due(self._pool)]
+
+
+class LedgerOutbox:
+    """An `Outbox` over one pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def unsent(self) -> Sequence[Waking]:
+        """Rows of the topic that wakes."""
+        return [Waking(row.id, row.task_id) for row in await outbox.unsent(self._pool)]
+
+    async def mark_sent(self, ids: Sequence[int]) -> None:
+        """These have been passed on."""
+        await outbox.mark(self._pool, ids)
+
+
+class LedgerRoll:
+    """A `Roll` over one pool."""
+
+    def __init__(self, pool: Pool, name: str) -> None:
+        self._pool = pool
+        self._name = name
+
+    async def heartbeat(self) -> int:
+        """Renews the row and counts."""
+        await dispatch.heartbeat(self._pool, self._name)
+        return await dispatch.live_workers(self._pool)
+
+    async def farewell(self) -> None:
+        """Takes the row away."""
+        await dispatch.farewell(self._pool, self._name)
+
+
+def open_keyring(pool: Pool) -> Keyring:
+    """Reads the sealed credentials of a task."""
+
+    async def find(task_id: TaskId) -> Mapping[Side, Credentials]:
+        return await credentials.find(pool, task_id)
+
+    return find

@@ -1,0 +1,182 @@
+"""One event loop in a thread of its own: everything in a worker process that awaits lives here.
+
+Celery's threads come in through `slice` and `dispatch`; the process's main thread starts and stops it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+import uvloop
+
+from workers.broker.doorbell import Doorbell
+from workers.tasks.dispatcher import Dispatcher
+from workers.tasks.polling import Polling
+from workers.tasks.pulse import Pulse
+from workers.tasks.relay import Relay
+from workers.tasks.repeat import forever
+from workers.tasks.settings import Settings
+from workers.tasks.slices import Slices
+from workers.tasks.watchdog import Watchdog, exit_after
+
+RELEASE_SECONDS = 3.0
+CLOSE_SECONDS = 1.5
+LAST_RESORT_SECONDS = 6.0
+EXIT_HUNG = 71
+_TICK_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class TransferWorker(Protocol):
+    """What moves bytes."""
+
+    async def run_slice(self, seconds: float) -> bool: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that lives on the loop. `close` gives up connections, last of all."""
+
+    worker: TransferWorker
+    dispatcher: Dispatcher
+    relay: Relay
+    pulse: Pulse
+    doorbell: Doorbell
+    close: Callable[[], Awaitable[None]]
+
+
+Build = Callable[[Settings], Awaitable[Parts]]
+
+
+class Runtime:
+    """Started once, stopped once."""
+
+    def __init__(self, settings: Settings, build: Build) -> None:
+        self._settings = settings
+        self._build = build
+        self._watchdog = Watchdog(settings.watchdog_seconds, settings.last_loop_file)
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+        self._begun = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._slices: Slices | None = None
+        self._parts: Parts | None = None
+
+    def start(self) -> None:
+        """Returns when the loop works. Raises what kept it from being built."""
+        self._thread.start()
+        self._begun.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def ask_to_stop(self) -> None:
+        """Begins the end without waiting, for signal handlers; it takes LAST_RESORT_SECONDS at most."""
+        if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
+            exit_after(LAST_RESORT_SECONDS, EXIT_HUNG)
+            with contextlib.suppress(RuntimeError):  # the loop has closed in between: it is stopped
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def stop(self) -> None:
+        """Returns when all leases are released and the loop is over. Raises what made the loop fail."""
+        self.ask_to_stop()
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def slice(self, queue: str, task_id: int | None) -> bool:
+        """Blocks the calling thread for one slice; leaves a new message when work remains (True)."""
+        return self._wait_for(self._slice(queue, task_id))
+
+    def dispatch(self) -> None:
+        """Lets the dispatcher take its next turn now."""
+        if self._loop is not None and self._parts is not None:
+            self._loop.call_soon_threadsafe(self._parts.dispatcher.poke)
+
+    def _wait_for(self, work: Coroutine[None, None, bool]) -> bool:
+        assert self._loop is not None
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except (asyncio.CancelledError, RuntimeError):
+            if self._stopping is not None and self._stopping.is_set():
+                return False
+            raise
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._live())
+        except BaseException as error:
+            log.exception("loop_failed")
+            self._failure = error
+        finally:
+            self._watchdog.stop()
+            self._begun.set()
+
+    async def _live(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        parts = self._parts = await self._build(self._settings)
+        slices = self._slices = Slices(parts.worker)
+        self._watchdog.start()
+        turns = [asyncio.create_task(turn, name=name) for name, turn in self._turns(parts, slices)]
+        log.info("worker_started", extra={"poll_seconds": self._settings.poll_seconds})
+        self._begun.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            slices.close()
+            await _end(parts, turns)
+
+    def _turns(self, parts: Parts, slices: Slices) -> list[tuple[str, Coroutine[None, None, None]]]:
+        settings = self._settings
+        turns: dict[str, Callable[[], Awaitable[float]]] = {
+            "tick": self._tick,
+            "pulse": parts.pulse.turn,
+            "dispatcher": parts.dispatcher.turn,
+            "relay": parts.relay.turn,
+        }
+        if settings.poll_seconds:
+            turns["polling"] = Polling(slices, settings.poll_seconds, Random()).turn
+        return [(name, forever(name, turn)) for name, turn in turns.items()]
+
+    async def _tick(self) -> float:
+        self._watchdog.tick()
+        return _TICK_SECONDS
+
+    async def _slice(self, queue: str, task_id: int | None) -> bool:
+        assert self._slices is not None
+        assert self._parts is not None
+        self._slices.hinted()
+        remains = await self._slices.run()
+        if remains:
+            await self._parts.doorbell.ring(queue, task_id)
+        return remains
+
+
+async def _end(parts: Parts, turns: list[asyncio.Task[None]]) -> None:
+    """Leases first, since others wait for them; then the rest, within CLOSE_SECONDS."""
+    log.info("worker_stopping")
+    for turn in turns:
+        turn.cancel()
+    await _within(RELEASE_SECONDS, "release", parts.worker.stop())
+    await asyncio.gather(*turns, return_exceptions=True)
+    await _within(CLOSE_SECONDS / 2, "farewell", parts.pulse.farewell())
+    await _within(CLOSE_SECONDS / 2, "close", parts.close())
+    log.info("worker_stopped")
+
+
+async def _within(seconds: float, name: str, work: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        log.error("shutdown_step_too_slow", extra={"step": name, "seconds": seconds})
+    except Exception:
+        log.exception("shutdown_step_failed", extra={"step": name})

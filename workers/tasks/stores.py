@@ -1,0 +1,117 @@
+"""Opens a task's stores with the credentials that its owner sealed, and keeps them until told to forget."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from connectors.capabilities import DestinationStore
+from connectors.endpoints import EndpointError, Endpoints
+from connectors.errors import Fatal
+from connectors.locations import Credentials, Location
+from connectors.registry import UnsupportedCloud, open_store
+from connectors.wire import Wire
+from engine.failures import Meaning, Operation, Side
+from engine.spec import CloudType
+from ledger.values import TaskFacts, TaskId
+from workers.tasks.log import Secrets
+from workers.transfer.ports import StorePair
+
+Keyring = Callable[[TaskId], Awaitable[Mapping[Side, Credentials]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    pair: StorePair
+    keys: Mapping[Side, Credentials]
+    secrets: tuple[str, ...]
+
+
+class TaskStores:
+    """A `Stores`. Credentials come from the ledger, never from a message, and go with their task."""
+
+    def __init__(
+        self, wire: Wire, endpoints: Endpoints, keyring: Keyring, secrets: Secrets, workers: Callable[[], int]
+    ) -> None:
+        self._wire = wire
+        self._endpoints = endpoints
+        self._keyring = keyring
+        self._secrets = secrets
+        self._workers = workers
+        self._opened: dict[TaskId, _Opened] = {}
+        self._opening = asyncio.Lock()
+
+    async def open(self, facts: TaskFacts) -> StorePair:
+        """The stores of a task. Raises Fatal when credentials are gone or a store cannot be named."""
+        async with self._opening:
+            keys = await self._keyring(facts.task_id)
+            opened = self._opened.get(facts.task_id)
+            if opened is None or opened.keys != keys:
+                # A start may bring other keys than the run before had.
+                await self.forget(facts.task_id)
+                opened = self._opened[facts.task_id] = self._open(facts, keys)
+            return opened.pair
+
+    async def forget(self, task_id: TaskId) -> None:
+        """The next `open` reads the credentials anew; no effect for a task that is not open."""
+        opened = self._opened.pop(task_id, None)
+        if opened is not None:
+            self._secrets.drop(opened.secrets)
+
+    async def workers(self) -> int:
+        """How many workers live, this one included."""
+        return self._workers()
+
+    def _open(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> _Opened:
+        # Held before anything is tried with them: an error's text must not carry them either.
+        hidden = tuple(value for found in keys.values() for value in _hidden(found))
+        self._secrets.hold(hidden)
+        try:
+            return _Opened(self._pair(facts, keys), keys, hidden)
+        except BaseException:
+            self._secrets.drop(hidden)
+            raise
+
+    def _pair(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> StorePair:
+        spec = facts.spec
+        there = spec.destination
+        source = Location(
+            spec.source.cloud_type.value,
+            spec.source.region,
+            spec.source.bucket,
+            Side.SOURCE,
+            requester_pays=spec.requester_pays,
+        )
+        listed = spec.source.list_file
+        return StorePair(
+            self._store(source, keys),
+            self._store(_ours(there.region, there.bucket), keys),
+            # A list file lies in the destination's region and is read with its keys (OMS 5.2.3).
+            self._store(_ours(there.region, listed.bucket), keys) if listed else None,
+        )
+
+    def _store(self, location: Location, keys: Mapping[Side, Credentials]) -> DestinationStore:
+        credentials = keys.get(location.side)
+        if credentials is None:
+            raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials are gone")
+        try:
+            return open_store(location, credentials, self._wire, self._endpoints)
+        except (UnsupportedCloud, EndpointError) as error:
+            raise _fatal(Meaning.WRONG_REGION, str(error)) from error
+        except ValueError as error:
+            raise _fatal(Meaning.NO_BUCKET, str(error)) from error
+
+
+def _ours(region: str, bucket: str) -> Location:
+    return Location(CloudType.HEC.value, region, bucket, Side.DESTINATION)
+
+
+def _hidden(credentials: Credentials) -> tuple[str, ...]:
+    return tuple(
+        value
+        for value in (credentials.secret_key.get_secret_value(), credentials.token.get_secret_value())
+        if value
+    )
+
+
+def _fatal(meaning: Meaning, message: str) -> Fatal:
+    return Fatal(meaning, Operation.CHECK_BUCKET, message=message)

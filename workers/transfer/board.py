@@ -1,0 +1,123 @@
+"""The tasks this process works on: opened once, shared by their jobs, told twice a second what their owners want."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from connectors.capabilities import Described
+from engine.failures import Side
+from ledger.values import OpenWork, TaskId
+from workers.transfer.calls import Caller
+from workers.transfer.context import TaskContext
+from workers.transfer.gate import Gate
+from workers.transfer.limits import Limits
+from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
+from workers.transfer.signals import Stopped
+
+log = logging.getLogger(__name__)
+REFRESH = 0.5
+
+
+class Board:
+    """Contexts by task, gates by store."""
+
+    def __init__(
+        self, ledger: Ledger, stores: Stores, throttle: Throttle, clock: Clock, random: Random, limits: Limits
+    ) -> None:
+        self._ledger = ledger
+        self._stores = stores
+        self._throttle = throttle
+        self._clock = clock
+        self._random = random
+        self._limits = limits
+        self._contexts: dict[TaskId, TaskContext] = {}
+        self._users: Counter[TaskId] = Counter()
+        self._opening: dict[TaskId, asyncio.Lock] = {}
+        self._gates: dict[str, Gate] = {}
+        self._open_work: dict[TaskId, OpenWork] = {}
+
+    def see(self, open_work: Sequence[OpenWork]) -> None:
+        """Take note of what tasks offer."""
+        self._open_work = {one.task_id: one for one in open_work}
+
+    def stop_all(self) -> None:
+        """The process ends."""
+        for context in self._contexts.values():
+            context.stopping.set()
+
+    @asynccontextmanager
+    async def using(self, task_id: TaskId) -> AsyncIterator[TaskContext]:
+        """A task's context; its stores are closed when the last job of a stopped or finished task leaves."""
+        self._users[task_id] += 1
+        try:
+            async with self._opening.setdefault(task_id, asyncio.Lock()):
+                context = self._contexts.get(task_id) or await self._open(task_id)
+            yield context
+        finally:
+            self._users[task_id] -= 1
+            if not self._users[task_id]:
+                await self._forget(task_id)
+
+    async def run(self) -> None:
+        """For ever: controls twice a second, shares of ceilings as workers come and go."""
+        while True:
+            await self._clock.sleep(REFRESH)
+            try:
+                await self.refresh()
+            except Exception:
+                log.warning("refresh_failed", exc_info=True)
+
+    async def refresh(self) -> None:
+        """Ask once what owners want now."""
+        contexts = dict(self._contexts)
+        if not contexts:
+            return
+        controls = await self._ledger.controls(tuple(contexts))
+        for task_id, context in contexts.items():
+            context.obey(controls.get(task_id))
+        workers = await self._stores.workers()
+        for gate in self._gates.values():
+            gate.share(workers)
+
+    async def _open(self, task_id: TaskId) -> TaskContext:
+        facts = await self._ledger.facts(task_id)
+        control = (await self._ledger.controls((task_id,))).get(task_id)
+        if facts is None or control is None:
+            raise Stopped
+        pair = await self._stores.open(facts)
+        context = TaskContext(
+            facts=facts,
+            pair=pair,
+            ledger=self._ledger,
+            clock=self._clock,
+            throttle=self._throttle,
+            limits=self._limits,
+            source=self._caller(Side.SOURCE, pair.source),
+            destination=self._caller(Side.DESTINATION, pair.destination),
+            control=control,
+            backlog=lambda: self._units(task_id),
+            open_ranges=lambda: self._ranges(task_id),
+        )
+        context.obey(control)
+        self._contexts[task_id] = context
+        return context
+
+    async def _forget(self, task_id: TaskId) -> None:
+        context = self._contexts.get(task_id)
+        if context is not None and (context.stopping.is_set() or task_id not in self._open_work):
+            del self._contexts[task_id]
+            await self._stores.forget(task_id)
+
+    def _caller(self, side: Side, store: Described) -> Caller:
+        gate = self._gates.setdefault(store.name, Gate(store.traits, self._clock))
+        return Caller(side, gate, self._clock, self._random)
+
+    def _units(self, task_id: TaskId) -> int:
+        work = self._open_work.get(task_id)
+        return work.units if work else 0
+
+    def _ranges(self, task_id: TaskId) -> int:
+        work = self._open_work.get(task_id)
+        return work.ranges if work else 0

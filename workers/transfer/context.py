@@ -1,0 +1,74 @@
+"""What the coroutines of one task share: its facts, its stores, and what its owner wants now."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connectors.objects import Pace
+from engine.failures import Side
+from engine.windows import rate_at
+from ledger.values import Control, Desired, TaskFacts
+from workers.transfer.calls import Caller
+from workers.transfer.limits import Limits
+from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
+from workers.transfer.streaks import Streak
+
+NARROW = 4
+
+
+@dataclass(slots=True)
+class TaskContext:
+    """Handed to every coroutine that works on a task."""
+
+    facts: TaskFacts
+    pair: StorePair
+    ledger: Ledger
+    clock: Clock
+    throttle: Throttle
+    limits: Limits
+    source: Caller
+    destination: Caller
+    control: Control
+    backlog: Callable[[], int]
+    open_ranges: Callable[[], int]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    streak: Streak = field(default_factory=Streak)
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    conditional: bool | None = None
+
+    def obey(self, control: Control | None) -> None:
+        """Take in what the owner wants now; a task that is gone is to be stopped."""
+        if control is None or control.desired is not Desired.RUN or control.run_no != self.control.run_no:
+            self.stopping.set()
+        if control is not None:
+            self.control = control
+
+    def caller(self, side: Side) -> Caller:
+        """The retry layer of a side."""
+        return self.source if side is Side.SOURCE else self.destination
+
+    def narrow(self) -> None:
+        """Go on with four requests in the air until the window grows again."""
+        for caller in (self.source, self.destination):
+            caller.gate.window.narrow(NARROW)
+
+    def rate(self) -> int | None:
+        """Bytes a second that the owner allows at this minute; None: no limit."""
+        if not self.control.bandwidth:
+            return None
+        now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).astimezone(self.limits.zone)
+        return rate_at(self.control.bandwidth, now.hour * 60 + now.minute)
+
+    async def take(self, bucket: str, n: int) -> None:
+        """Wait for `n` bytes under the limit that holds now, if one does."""
+        rate = self.rate()
+        if rate is not None:
+            await self.throttle.take(self.facts.task_id, bucket, rate, n)
+
+    def pace(self) -> Pace | None:
+        """What a write awaits before each piece, None while there is no limit."""
+        return self._pace if self.rate() is not None else None
+
+    async def _pace(self, n: int) -> None:
+        await self.take("write", n)

@@ -1,0 +1,142 @@
+"""Copying one object: one GET and one PUT, checked by the headers of those two answers (design 3.8, 3.9)."""
+
+from dataclasses import replace
+
+from connectors.errors import Changed, Fatal, PreconditionFailed, StoreError
+from connectors.objects import ANY, Block, Condition, WriteOptions, Written
+from engine.evidence import Level
+from engine.failures import Meaning, Operation, Side, object_code, trf_code
+from engine.keys import destination_key
+from engine.manifest import Entry
+from engine.outcomes import Outcome, OutcomeKind
+from engine.parts import SINGLE_MAX, TooLarge
+from engine.policy import Rule
+from ledger.values import UnitClaim
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.decisions import Decider
+from workers.transfer.leases import Lease
+from workers.transfer.multipart import LargeCopy
+from workers.transfer.options import write_options
+from workers.transfer.reading import read_whole
+from workers.transfer.subjects import Subject
+from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
+
+ROUNDS = 3
+
+
+class Copier:
+    """Brings the objects of one unit over, one call an object."""
+
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+        self._context = context
+        self._lease = lease
+        self._budget = budget
+        self._decider = Decider(context, claim.decided_ms)
+        self._large = LargeCopy(context, lease, claim, budget)
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome:
+        """What became of one object. Raises Fatal and LeaseLost; every other failure is its outcome."""
+        key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
+        subject = Subject.of(idx, entry, key)
+        try:
+            return await self._rounds(subject)
+        except Fatal:
+            raise
+        except StoreError as error:
+            return self._refused(subject, error)
+        except Inconsistent as problem:
+            return self._failed(subject, problem.code, problem.detail)
+        except TooLarge as error:
+            word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
+            return self._failed(subject, word, str(error))
+
+    async def _rounds(self, listed: Subject) -> Outcome:
+        """Again when the source changed, the destination moved, or what landed is not what was sent."""
+        found = await self._decider.first(listed)
+        for last in (*[False] * (ROUNDS - 1), True):
+            if isinstance(found, Rule):
+                return self._skipped(listed, found)
+            subject = found if found.known else await self._decider.source_seen(found)
+            try:
+                return await self._once(subject)
+            except Changed:
+                if last:
+                    raise
+                found = await self._decider.source_seen(subject)
+            except PreconditionFailed:
+                if last:
+                    raise
+                found = await self._decider.again(subject)
+            except Contradicted as lie:
+                if last:
+                    raise Inconsistent("UPLOAD_DST_OBJ_FAILURE", f"the destination holds {lie.etag}") from lie
+                found = replace(subject, condition=self._over(lie.etag))
+        raise AssertionError("the last round returns or raises")
+
+    async def _once(self, subject: Subject) -> Outcome:
+        if subject.size > SINGLE_MAX:
+            landing = await self._large.copy(subject)
+        else:
+            async with self._budget.hold(max(subject.size, 1 << 12)):
+                landing = await self._small(subject)
+        return self._succeeded(subject, landing.written, weigh(self._context, landing))
+
+    async def _small(self, subject: Subject) -> Landing:
+        block, head = await read_whole(self._context, subject)
+        self._lease.check()
+        written = await self._put(subject, block, write_options(self._context, head))
+        md5 = block.md5.hex()
+        return Landing(subject, written, md5, md5, block.crc64, head.crc64)
+
+    async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
+        """Refused because our own earlier request landed after all counts as written."""
+        context, store = self._context, self._context.pair.destination
+        try:
+            return await context.destination(
+                lambda: store.put(subject.dst_key, block, options, subject.condition, context.pace()),
+                len(block),
+            )
+        except PreconditionFailed:
+            head = await self._decider.destination_head(subject.dst_key)
+            if head is None or head.info.size != len(block) or head.info.etag != block.md5.hex():
+                raise
+            return Written(
+                head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms
+            )
+
+    def _over(self, etag: str) -> Condition:
+        return Condition(etag=etag) if self._context.pair.destination.traits.conditional_put else ANY
+
+    def _succeeded(self, subject: Subject, written: Written, level: Level) -> Outcome:
+        return self._outcome(
+            subject,
+            OutcomeKind.OK,
+            evidence=level.word,
+            strength="weak" if subject.weak else "strong",
+            dst_etag=written.etag,
+        )
+
+    def _skipped(self, subject: Subject, rule: Rule) -> Outcome:
+        return self._outcome(subject, OutcomeKind.SKIP, evidence=rule)
+
+    def _failed(self, subject: Subject, code: str, detail: str) -> Outcome:
+        return self._outcome(subject, OutcomeKind.FAIL, code=code, detail=detail)
+
+    def _refused(self, subject: Subject, error: StoreError) -> Outcome:
+        side = error.side or Side.DESTINATION
+        trf = trf_code(error.meaning, side, error.operation)
+        detail = f"{trf} {error.status} {error.code} {error.message}".strip()
+        return self._failed(subject, object_code(error.meaning, side, error.operation), detail)
+
+    def _outcome(self, subject: Subject, kind: OutcomeKind, **found: str) -> Outcome:
+        size = subject.size if kind is OutcomeKind.OK else subject.listed.size
+        return Outcome(
+            idx=subject.idx,
+            kind=kind,
+            key=subject.listed.key,
+            size=max(size, 0),
+            etag=subject.listed.etag,
+            finished_ms=self._context.clock.now_ms(),
+            **found,
+        )

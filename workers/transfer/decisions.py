@@ -1,0 +1,105 @@
+"""Deciding again: when the listing could not tell, when it is old, or when the destination moved (design 3.9)."""
+
+from dataclasses import replace
+
+from connectors.errors import NotFound, ObjectError
+from connectors.objects import ABSENT, Block, ObjectHead, WriteOptions
+from engine.failures import Side
+from engine.policy import Copy, NeedHead, Rule, Skip, decide
+from engine.spec import OverwriteMode
+from workers.transfer.context import TaskContext
+from workers.transfer.subjects import Subject, condition_for, existing_of
+
+
+class Decider:
+    """Resolves subjects to what is to be written and on which condition."""
+
+    def __init__(self, context: TaskContext, decided_ms: int) -> None:
+        self._context = context
+        self._spec = context.facts.spec
+        self._decided_ms = decided_ms
+
+    async def first(self, subject: Subject) -> Subject | Rule:
+        """From the listing's decision, or anew where it left the decision open."""
+        if self._spec.overwrite is OverwriteMode.FULL_OVERWRITE:
+            return subject
+        decision = subject.listed.decision
+        if decision == "unknown" or self._stale():
+            return await self.again(subject)
+        conditional = await self._conditional()
+        if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not conditional:
+            return await self.again(subject)
+        over = None if decision == "absent" else subject.listed.dst_etag
+        return replace(subject, condition=condition_for(over, conditional=conditional), weak=not conditional)
+
+    async def again(self, subject: Subject) -> Subject | Rule:
+        """By HEADs: of the destination, and of the source where the rule needs it."""
+        head = await self.destination_head(subject.dst_key)
+        existing = None if head is None else existing_of(head)
+        conditional = await self._conditional()
+        while True:
+            verdict = decide(
+                subject.candidate, existing, self._spec.overwrite, want_kms=self._spec.enable_kms,
+                always_encrypts=self._context.pair.destination.traits.always_encrypts,
+            )  # fmt: skip
+            match verdict:
+                case Skip(rule):
+                    return rule
+                case NeedHead(side):
+                    assert side is Side.SOURCE, "the destination was asked"
+                    subject = await self.source_seen(subject)
+                case Copy():
+                    over = None if head is None else head.info.etag
+                    condition = condition_for(over, conditional=conditional)
+                    return replace(subject, condition=condition, weak=not conditional)
+
+    async def source_seen(self, subject: Subject) -> Subject:
+        """With the facts of a fresh HEAD of the source."""
+        context = self._context
+        return subject.seen(await context.source(lambda: context.pair.source.head(subject.listed.key)))
+
+    async def destination_head(self, key: bytes) -> ObjectHead | None:
+        """None when the destination has no such key."""
+        context = self._context
+        try:
+            return await context.destination(lambda: context.pair.destination.head(key))
+        except NotFound:
+            return None
+
+    def _stale(self) -> bool:
+        if not self._decided_ms:
+            return False
+        age = self._context.clock.now_ms() - self._decided_ms
+        return age > self._context.limits.stale_decision * 1000
+
+    async def _conditional(self) -> bool:
+        """Whether the destination refuses a write whose condition does not hold. NO_OVERWRITE wants to see it."""
+        context = self._context
+        if not context.pair.destination.traits.conditional_put:
+            return False
+        if self._spec.overwrite is not OverwriteMode.NO_OVERWRITE:
+            return True
+        async with context.probing:
+            if context.conditional is None:
+                context.conditional = await self._probe()
+            return context.conditional
+
+    async def _probe(self) -> bool:
+        """Write an empty object twice `If-None-Match: *`; the second time must be refused."""
+        context, store = self._context, self._context.pair.destination
+        key = f"oms/task/{context.facts.name}/probe-{context.clock.now_ms()}".encode()
+        block = Block(b"", EMPTY_MD5, 0)
+        try:
+            await context.destination(lambda: store.put(key, block, WriteOptions(), ABSENT))
+        except ObjectError:
+            return False
+        try:
+            await store.put(key, block, WriteOptions(), ABSENT)
+        except ObjectError:
+            return True
+        finally:
+            await context.destination(lambda: store.delete(key))
+        return False
+
+
+EMPTY_MD5 = bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e")

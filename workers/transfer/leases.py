@@ -1,0 +1,91 @@
+"""Keeping leases alive, and knowing when one must not be used any more (design 3.2, reliability 3.4)."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from ledger.values import Fence
+from workers.transfer.ports import ClaimLedger, Clock
+from workers.transfer.signals import LeaseLost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One held fence. `deadline` is monotonic: when the lease ends if nothing renews it."""
+
+    fence: Fence
+    deadline: float
+    margin: float
+    clock: Clock
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lost(self) -> bool:
+        """Everything under this lease is void."""
+        return self.gone.is_set()
+
+    def usable(self) -> bool:
+        """May a write still be begun?"""
+        return not self.lost and self.clock.monotonic() < self.deadline - self.margin
+
+    def check(self) -> None:
+        """Raise LeaseLost unless a write may still be begun."""
+        if not self.usable():
+            self.gone.set()
+            raise LeaseLost
+
+
+class LeaseKeeper:
+    """Renews all leases of the process in one statement each fifth of their length."""
+
+    def __init__(self, ledger: ClaimLedger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._held: dict[Fence, Lease] = {}
+
+    @property
+    def held(self) -> tuple[Lease, ...]:
+        """The leases of this process."""
+        return tuple(self._held.values())
+
+    def hold(self, fence: Fence, sent_at: float) -> Lease:
+        """Start keeping a lease that was asked for at `sent_at` (monotonic)."""
+        seconds = self._ledger.lease_seconds
+        lease = Lease(fence, sent_at + seconds, seconds / 4, self._clock)
+        self._held[fence] = lease
+        return lease
+
+    def drop(self, lease: Lease) -> None:
+        """Stop keeping it."""
+        self._held.pop(lease.fence, None)
+
+    async def run(self) -> None:
+        """For ever: renew, and declare lost what the ledger no longer knows or what could not be renewed in time."""
+        while True:
+            await self._clock.sleep(self._ledger.lease_seconds / 5)
+            if self._held:
+                await self._renew()
+
+    async def _renew(self) -> None:
+        sent_at = self._clock.monotonic()
+        held = dict(self._held)
+        try:
+            async with asyncio.timeout(self._ledger.lease_seconds / 2):
+                ours = await self._ledger.renew(tuple(held))
+        except Exception:
+            log.warning("renew_failed", exc_info=True, extra={"leases": len(held)})
+            self._expire()
+            return
+        for fence, lease in held.items():
+            if fence in ours:
+                lease.deadline = sent_at + self._ledger.lease_seconds
+            elif fence in self._held:
+                log.warning("lease_lost", extra={"fence": str(fence)})
+                lease.gone.set()
+
+    def _expire(self) -> None:
+        for lease in self.held:
+            if not lease.usable():
+                lease.gone.set()

@@ -1,0 +1,25 @@
+"""How much one worker process takes on at once. Sizes in bytes, times in seconds."""
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Defaults suit a process on one core; `zone` is that of windows and records (OMS_TIMEZONE)."""
+
+    ranges: int = 8
+    units: int = 4
+    large: int = 4
+    parts: int = 4
+    runners: int = 256
+    bytes_in_flight: int = 96 * MIB
+    backlog: int = 256
+    spread: int = 16
+    grace: float = 1.0
+    stale_decision: float = 600.0
+    flush_every: float = 1.0
+    flush_count: int = 500
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

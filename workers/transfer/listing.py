@@ -1,0 +1,74 @@
+"""The pages of a range: from the source's own listing, from one HEAD, or from a sorted list file."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from itertools import islice
+from pathlib import Path
+
+from connectors.errors import NotFound
+from connectors.objects import ObjectInfo, ObjectPage
+from engine.policy import UNKNOWN
+from engine.spec import TaskType
+from ledger.values import RangeClaim
+from workers.transfer.context import TaskContext
+from workers.transfer.lists import ListFile, sort_list, spool_folder
+
+PAGE = 1000
+
+
+def pages(context: TaskContext, claim: RangeClaim, start: bytes) -> AsyncGenerator[ObjectPage, None]:
+    """Pages in key order from after `start` on, one asked for ahead; the last one is not truncated."""
+    if context.facts.spec.task_type is TaskType.LIST:
+        return _listed_pages(context, start)
+    if claim.exact:
+        return _single_page(context, claim)
+    return _store_pages(context, claim, start)
+
+
+async def _store_pages(
+    context: TaskContext, claim: RangeClaim, start: bytes
+) -> AsyncGenerator[ObjectPage, None]:
+    def ask(after: bytes) -> asyncio.Future[ObjectPage]:
+        store = context.pair.source
+        return asyncio.ensure_future(context.source(lambda: store.list_page(claim.prefix, after, PAGE)))
+
+    coming = ask(start)
+    try:
+        while True:
+            page = await coming
+            if page.after is not None:
+                coming = ask(page.after)
+            yield page
+            if page.after is None:
+                return
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _single_page(context: TaskContext, claim: RangeClaim) -> AsyncGenerator[ObjectPage, None]:
+    """An object that is named: gone since the start is an empty range, and then TRF.0012 or nothing."""
+    try:
+        head = await context.source(lambda: context.pair.source.head(claim.lo))
+    except NotFound:
+        yield ObjectPage((), None)
+        return
+    yield ObjectPage((head.info,), None)
+
+
+async def _listed_pages(context: TaskContext, start: bytes) -> AsyncGenerator[ObjectPage, None]:
+    """Lines as objects of unknown size and version; equal keys always share a page, in the order of their lines."""
+    with spool_folder() as folder:
+        lines = await sort_list(ListFile(context), Path(folder))
+        rows = lines.read(start)
+        page = [_unknown(line.key) for line in islice(rows, PAGE)]
+        for line in rows:
+            if len(page) >= PAGE and line.key != page[-1].key:
+                yield ObjectPage(tuple(page), page[-1].key)
+                page = []
+            page.append(_unknown(line.key))
+        yield ObjectPage(tuple(page), None)
+
+
+def _unknown(key: bytes) -> ObjectInfo:
+    return ObjectInfo(key, UNKNOWN, UNKNOWN, "")

@@ -1,0 +1,186 @@
+"""Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from connectors.errors import Changed, NotFound, PreconditionFailed, Unavailable
+from connectors.objects import Block, Part, Written
+from engine.evidence import multipart_etag
+from engine.parts import PartPlan, plan_parts
+from engine.sums import combine_crc64
+from ledger.values import StoredPart, UnitClaim, UploadRow
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.leases import Lease
+from workers.transfer.options import write_options
+from workers.transfer.reading import read_part
+from workers.transfer.signals import LeaseLost
+from workers.transfer.subjects import Subject
+from workers.transfer.together import together
+from workers.transfer.verdicts import Landing
+
+# How far the store's clock may be behind the ledger's when an upload with a lost id is looked for.
+SKEW_MS = 60_000
+
+
+class LargeCopy:
+    """Uploads in parts for the objects of one unit."""
+
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+        self._context = context
+        self._lease = lease
+        self._claim = claim
+        self._budget = budget
+        self._store = context.pair.destination
+
+    async def copy(self, subject: Subject) -> Landing:
+        """All parts read under one version, then completed. Raises StoreError (Changed ends the upload), LeaseLost."""
+        traits = self._store.traits
+        plan = plan_parts(
+            subject.size, min_part=traits.min_part, max_part=traits.max_part, max_parts=traits.max_parts
+        )
+        row = await self._resumed(subject, plan)
+        first: Block | None = None
+        if row is None:
+            row, first = await self._begun(subject, plan)
+        try:
+            stored = await self._upload(subject, plan, row, first)
+            written = await self._complete(subject, row, stored)
+        except (Changed, NotFound, PreconditionFailed):
+            await self.discard(row)
+            raise
+        await self._context.ledger.close_upload(row)
+        etag = multipart_etag([part.md5 for part in stored])
+        crc = combine_crc64([(part.crc64, part.size) for part in stored])
+        return Landing(subject, written, etag, "", crc, subject.crc64)
+
+    async def discard(self, row: UploadRow) -> None:
+        """Abort an upload of ours, also one whose id never reached us."""
+        await abort_recorded(self._context, row)
+
+    async def _resumed(self, subject: Subject, plan: PartPlan) -> UploadRow | None:
+        """The upload to go on with; one that does not fit any more is aborted."""
+        row = await self._context.ledger.find_upload(self._claim, subject.idx)
+        if row is None:
+            return None
+        same = (row.src_etag, row.src_size, row.part_size) == (subject.etag, subject.size, plan.part_size)
+        kept = await self._kept_parts(row) if same and row.upload_id else None
+        if kept is not None:
+            return replace(row, parts=kept)
+        await self.discard(row)
+        return None
+
+    async def _kept_parts(self, row: UploadRow) -> tuple[StoredPart, ...] | None:
+        """Parts that we recorded and the store still shows; None when the upload is gone."""
+        context = self._context
+        try:
+            listed = await context.destination(lambda: self._store.list_parts(row.dst_key, row.upload_id))
+        except NotFound:
+            return None
+        there = {(part.number, part.etag, part.size) for part in listed}
+        return tuple(part for part in row.parts if (part.number, part.etag, part.size) in there)
+
+    async def _begun(self, subject: Subject, plan: PartPlan) -> tuple[UploadRow, Block]:
+        """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
+        context = self._context
+        async with self._budget.hold(plan.part_size):
+            first, head = await read_part(context, subject, *plan.range(1))
+            planned = await context.ledger.plan_upload(
+                self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
+            )
+            if planned is None:
+                raise LeaseLost
+            options = write_options(context, head)
+            upload_id = await context.destination(lambda: self._store.create_upload(subject.dst_key, options))
+            row = replace(planned, upload_id=upload_id, state="open")
+            if not await context.ledger.open_upload(self._claim, planned, upload_id):
+                await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
+                raise LeaseLost
+            return row, first
+
+    async def _upload(
+        self, subject: Subject, plan: PartPlan, row: UploadRow, first: Block | None
+    ) -> list[StoredPart]:
+        stored = {part.number: part for part in row.parts}
+        missing = iter([number for number in range(1, plan.count + 1) if number not in stored])
+        lanes = min(self._context.limits.parts, plan.count)
+        await together(self._lane(subject, plan, row, missing, stored, first) for _ in range(lanes))
+        return [stored[number] for number in range(1, plan.count + 1)]
+
+    async def _lane(
+        self,
+        subject: Subject,
+        plan: PartPlan,
+        row: UploadRow,
+        missing: Iterator[int],
+        stored: dict[int, StoredPart],
+        first: Block | None,
+    ) -> None:
+        for number in missing:
+            self._lease.check()
+            part = await self._part(subject, plan, row, number, first if number == 1 else None)
+            if not await self._context.ledger.add_parts(self._claim, row, [part]):
+                raise LeaseLost
+            stored[number] = part
+
+    async def _part(
+        self, subject: Subject, plan: PartPlan, row: UploadRow, number: int, block: Block | None
+    ) -> StoredPart:
+        context = self._context
+        start, length = plan.range(number)
+        async with self._budget.hold(length):
+            if block is None:
+                block, _ = await read_part(context, subject, start, length)
+            sent = block
+            self._lease.check()
+            part = await context.destination(
+                lambda: self._store.put_part(row.dst_key, row.upload_id, number, sent, context.pace()), length
+            )
+        return StoredPart(number, part.etag, length, block.md5, block.crc64)
+
+    async def _complete(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
+        """Completed once; an answer that was lost is looked up before anything is repeated."""
+        context = self._context
+        parts = [Part(part.number, part.etag, part.size, part.crc64) for part in stored]
+        self._lease.check()
+        try:
+            return await context.destination(
+                lambda: self._store.complete_upload(row.dst_key, row.upload_id, parts, subject.condition)
+            )
+        except (NotFound, PreconditionFailed, Unavailable) as error:
+            written = await self._landed(subject, row, stored)
+            if written is None:
+                raise error from error.__cause__
+            return written
+
+    async def _landed(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written | None:
+        """What stands at the key, if it is this very upload."""
+        context = self._context
+        try:
+            head = await context.destination(lambda: self._store.head(row.dst_key))
+        except NotFound:
+            return None
+        ours = head.upload_id == row.upload_id or head.info.etag == multipart_etag([p.md5 for p in stored])
+        if head.info.size != subject.size or not ours:
+            return None
+        return Written(head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms)
+
+
+async def abort_recorded(context: TaskContext, row: UploadRow) -> None:
+    """Abort one recorded upload at the destination and close its row. Raises StoreError."""
+    store = context.pair.destination
+    ids = [row.upload_id] if row.upload_id else await _nameless(context, row)
+    for upload_id in ids:
+        await context.destination(partial(store.abort_upload, row.dst_key, upload_id))
+    await context.ledger.close_upload(row)
+
+
+async def _nameless(context: TaskContext, row: UploadRow) -> list[str]:
+    """Uploads that an intent of ours explains, whose id never reached us."""
+    store = context.pair.destination
+    return [
+        upload.upload_id
+        for upload in await context.destination(lambda: store.list_uploads(row.dst_key))
+        if upload.key == row.dst_key and upload.initiated_ms >= row.created_ms - SKEW_MS
+    ]

@@ -1,0 +1,17 @@
+"""How an object is to be stored at the destination (oms-behaviour 3.4, 3.6)."""
+
+from connectors.objects import ObjectHead, Properties, StorageClass, WriteOptions
+from engine.classes import destination_class
+from workers.transfer.context import TaskContext
+
+
+def write_options(context: TaskContext, head: ObjectHead) -> WriteOptions:
+    """How the object is to be stored: what travels with it, its class, its encryption (oms-behaviour 3.4, 3.6)."""
+    spec, told = context.facts.spec, head.properties
+    properties = (
+        told
+        if spec.enable_metadata_migration
+        else Properties(content_type=told.content_type, content_encoding=told.content_encoding)
+    )
+    kept = destination_class(spec.storage_policy, spec.source.cloud_type, head.info.storage_class)
+    return WriteOptions(properties, StorageClass(kept), spec.enable_kms)

@@ -1,0 +1,184 @@
+"""What the transfer coroutines ask of the world; production, simulator and chaos hand in different ones."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.capabilities import DestinationStore, SourceStore
+from engine.selection import Scope
+from ledger.values import (
+    Checkpointed,
+    Control,
+    Fence,
+    ListedPage,
+    NewSegment,
+    OpenWork,
+    PageSaved,
+    RangeClaim,
+    RecordClaim,
+    RunClaim,
+    StoredPart,
+    TaskFacts,
+    TaskId,
+    UnitClaim,
+    UploadRow,
+    Verification,
+)
+
+
+class Clock(Protocol):
+    """Time. `monotonic` in seconds, `now_ms` UTC."""
+
+    def monotonic(self) -> float: ...
+    def now_ms(self) -> int: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Random(Protocol):
+    """Chance, for jitter only."""
+
+    def random(self) -> float: ...
+
+
+class Throttle(Protocol):
+    """Our own bandwidth limit: one bucket a task and direction, shared by all workers."""
+
+    async def take(self, task_id: int, bucket: str, rate: int, n: int) -> None:
+        """Return when `n` bytes are granted at `rate` bytes/s; `bucket` is "read" or "write"."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StorePair:
+    """The opened stores of a task; `lists` is the bucket of its list file (None: no list)."""
+
+    source: SourceStore
+    destination: DestinationStore
+    lists: SourceStore | None = None
+
+
+class Stores(Protocol):
+    """Opens a task's stores with its sealed credentials, and keeps them until told to forget."""
+
+    async def open(self, facts: TaskFacts) -> StorePair:
+        """Raises `connectors.errors.Fatal` when the credentials are gone or of no use."""
+        ...
+
+    async def forget(self, task_id: TaskId) -> None: ...
+    async def workers(self) -> int:
+        """How many workers are alive: ceilings are divided by this."""
+        ...
+
+
+class ClaimLedger(Protocol):
+    """Leases: taking, keeping and giving back. A lease lasts `lease_seconds` from the database's clock."""
+
+    @property
+    def lease_seconds(self) -> float: ...
+
+    async def open_work(self) -> tuple[OpenWork, ...]:
+        """Tasks in status 2 with desired run, and what each offers to claim."""
+        ...
+
+    async def claim_prepare(self, task_id: TaskId, worker: str) -> RunClaim | None: ...
+    async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None: ...
+    async def claim_unit(self, task_id: TaskId, worker: str, *, large: bool) -> UnitClaim | None: ...
+    async def claim_record(
+        self, task_id: TaskId, worker: str, now_ms: int, *, final: bool
+    ) -> RecordClaim | None:
+        """A record that is planned but unwritten, or a new one over ≥ 100,000 skip lines (`final`: over any rest)."""
+        ...
+
+    async def claim_finish(self, task_id: TaskId, worker: str) -> RunClaim | None:
+        """Only when every range and unit of the run is done."""
+        ...
+
+    async def renew(self, fences: Sequence[Fence]) -> frozenset[Fence]:
+        """Those still ours, with a fresh lease."""
+        ...
+
+    async def release(self, fence: Fence, *, delay: float = 0.0) -> None:
+        """Give back at once, claimable after `delay` seconds. No effect under a void fence."""
+        ...
+
+    async def controls(self, task_ids: Sequence[TaskId]) -> dict[TaskId, Control]: ...
+    async def facts(self, task_id: TaskId) -> TaskFacts | None: ...
+
+    async def halt(self, fence: Fence, code: str, message: str) -> None:
+        """A fatal error: no claim is granted any more, and the task becomes 4 with `code` when no lease is left."""
+        ...
+
+
+class ScanLedger(Protocol):
+    """Listing."""
+
+    async def save_plan(self, claim: RunClaim, scopes: Sequence[Scope]) -> bool:
+        """Scopes and one range for each; the run becomes active. False: lease lost. Repeatable."""
+        ...
+
+    async def save_retry_plan(self, claim: RunClaim) -> bool:
+        """A failed-only run: units from the failed outcomes of the run before (size -1, decision unknown)."""
+        ...
+
+    async def save_page(self, claim: RangeClaim, page: ListedPage) -> PageSaved: ...
+
+    async def split_range(self, claim: RangeClaim, at: bytes) -> bool:
+        """Hand [at, hi) to a new range; ours ends at `at`. False: lease lost or `at` not beyond the cursor."""
+        ...
+
+
+class WorkLedger(Protocol):
+    """Copying."""
+
+    async def checkpoint(
+        self, claim: UnitClaim, seq: int, indexes: Sequence[int], segments: Sequence[NewSegment]
+    ) -> Checkpointed:
+        """Journal outcomes of `indexes` (one segment a kind) in one statement; a repeat changes nothing."""
+        ...
+
+    async def mark_current(self, claim: UnitClaim, idx: int) -> bool:
+        """Isolation mode: which object is about to be touched (so a crash names it)."""
+        ...
+
+    async def find_upload(self, claim: UnitClaim, idx: int) -> UploadRow | None:
+        """The live upload of this object, with its parts."""
+        ...
+
+    async def plan_upload(
+        self, claim: UnitClaim, idx: int, dst_key: bytes, src_etag: str, src_size: int, part_size: int
+    ) -> UploadRow | None:
+        """An intent, before the store is asked. None: lease lost."""
+        ...
+
+    async def open_upload(self, claim: UnitClaim, row: UploadRow, upload_id: str) -> bool: ...
+    async def add_parts(self, claim: UnitClaim, row: UploadRow, parts: Sequence[StoredPart]) -> bool: ...
+    async def close_upload(self, row: UploadRow) -> None: ...
+
+
+class FinishLedger(Protocol):
+    """Records and the end of a run."""
+
+    def record_payloads(self, claim: RecordClaim) -> AsyncIterator[bytes]:
+        """The encoded segments of a record, in a fixed order."""
+        ...
+
+    def failed_payloads(self, claim: RunClaim) -> AsyncIterator[bytes]:
+        """The encoded segments of failures of the run."""
+        ...
+
+    async def record_written(self, claim: RecordClaim, sha256: bytes) -> bool: ...
+    async def record_failed(self, claim: RecordClaim, code: str) -> bool: ...
+    async def open_uploads(self, task_id: TaskId) -> tuple[UploadRow, ...]: ...
+    async def verify_run(self, claim: RunClaim) -> Verification: ...
+
+    async def end_run(self, claim: RunClaim, failure: tuple[str, str] | None = None) -> Verification | None:
+        """Recount = counters, no gap, digests agree: then 5, or 4 when objects failed, or 4/TRF.0012 with none;
+
+        credentials wiped; notification in the outbox; one transaction. Otherwise nothing changes and the Verification
+        says why. None: lease lost. `failure` (code, message) takes the place of TRF.0004 when no object succeeded.
+        """
+        ...
+
+
+class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, Protocol):
+    """All of it."""

@@ -1,0 +1,81 @@
+"""Reading one block of one version, under the task's limit, checked against what the source itself says."""
+
+import asyncio
+import hashlib
+import re
+
+from fastcrc import crc64
+
+from connectors.errors import Corrupted
+from connectors.objects import Block, ByteRange, ObjectHead
+from engine.failures import Meaning, Operation
+from engine.parts import pieces, quarter_second_piece
+from workers.transfer.context import TaskContext
+from workers.transfer.subjects import OPAQUE, Subject
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+IN_A_THREAD = 1 << 20
+
+
+async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, ObjectHead]:
+    """The whole object. Bytes whose MD5 denies the source's ETag are read again, then given up as Corrupted."""
+
+    async def attempt() -> tuple[Block, ObjectHead]:
+        data, head = await _read(context, subject, None)
+        block = await hashed(data)
+        if md5_denied(context, subject, head, block):
+            raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
+        return block, head
+
+    return await context.source(attempt, subject.size)
+
+
+async def read_part(
+    context: TaskContext, subject: Subject, start: int, length: int
+) -> tuple[Block, ObjectHead]:
+    """One part of the object."""
+
+    async def attempt() -> tuple[Block, ObjectHead]:
+        data, head = await _read(context, subject, ByteRange(start, length))
+        return await hashed(data), head
+
+    return await context.source(attempt, length)
+
+
+async def hashed(data: bytes | bytearray) -> Block:
+    """A block with its hashes; large ones are hashed beside the loop."""
+    if len(data) < IN_A_THREAD:
+        return _hash(data)
+    return await asyncio.to_thread(_hash, data)
+
+
+def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: Block) -> bool:
+    """Whether the source's ETag is an MD5 and not that of the block."""
+    told = subject.etag or head.info.etag
+    if not context.pair.source.traits.etag_is_md5 or head.encryption in OPAQUE:
+        return False
+    return _MD5.fullmatch(told) is not None and told != block.md5.hex()
+
+
+def _hash(data: bytes | bytearray) -> Block:
+    return Block(data, hashlib.md5(data, usedforsecurity=False).digest(), crc64.xz(data))
+
+
+async def _read(
+    context: TaskContext, subject: Subject, part: ByteRange | None
+) -> tuple[bytes | bytearray, ObjectHead]:
+    store, key, guard = context.pair.source, subject.listed.key, subject.guard
+    length = guard.size if part is None else part.length
+    rate = context.rate()
+    if rate is None or not length:
+        answer = await store.read(key, guard, part)
+        return answer.data, answer.head
+    first = 0 if part is None else part.start
+    together = bytearray()
+    while True:
+        piece = next(pieces(length - len(together), quarter_second_piece(context.rate() or rate)))[1]
+        await context.take("read", piece)
+        answer = await store.read(key, guard, ByteRange(first + len(together), piece))
+        together += answer.data
+        if len(together) == length:
+            return together, answer.head

@@ -1,0 +1,102 @@
+"""Writing one record object under oms/ in the destination; writing it twice gives the same object (P-16)."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from connectors.errors import StoreError
+from connectors.objects import ANY, Part, Properties, WriteOptions
+from engine.failures import Meaning
+from engine.outcomes import Outcome, OutcomeKind, decode
+from engine.records import RecordKind, line
+from ledger.values import RecordClaim
+from workers.transfer.context import TaskContext
+from workers.transfer.leases import Lease
+from workers.transfer.reading import hashed
+from workers.transfer.signals import LeaseLost
+
+PART = 16 << 20
+TEXT = WriteOptions(Properties(content_type="text/plain"))
+KINDS = {
+    OutcomeKind.OK: RecordKind.SUCCESS,
+    OutcomeKind.FAIL: RecordKind.FAILED,
+    OutcomeKind.SKIP: RecordKind.SKIP,
+}
+# OMS 6.2: a list could not be uploaded.
+NOT_WRITTEN = {OutcomeKind.OK: "S3M.0310", OutcomeKind.SKIP: "S3M.0312", OutcomeKind.FAIL: "OMS.0304"}
+
+
+class RecordWriter:
+    """One claimed record."""
+
+    def __init__(self, context: TaskContext, lease: Lease, claim: RecordClaim) -> None:
+        self._context = context
+        self._lease = lease
+        self._claim = claim
+        self._kind = OutcomeKind(claim.kind)
+        self._key = claim.object_key.encode()
+        self._sha256 = hashlib.sha256()
+
+    async def run(self) -> None:
+        """Written, or noted as not writable with the code that says so. Raises Fatal, Transient, LeaseLost."""
+        try:
+            await self._write()
+        except StoreError as error:
+            if error.meaning is not Meaning.ACCESS_DENIED:
+                raise
+            kept = await self._context.ledger.record_failed(self._claim, NOT_WRITTEN[self._kind])
+        else:
+            kept = await self._context.ledger.record_written(self._claim, self._sha256.digest())
+        if not kept:
+            raise LeaseLost
+
+    async def _write(self) -> None:
+        blocks = self._blocks()
+        first = await anext(blocks, b"")
+        second = await anext(blocks, None)
+        self._lease.check()
+        if second is None:
+            await self._put(first)
+        else:
+            await self._put_parts(first, second, blocks)
+
+    async def _put(self, data: bytes) -> None:
+        store, block = self._context.pair.destination, await hashed(data)
+        options = self._options()
+        await self._context.destination(lambda: store.put(self._key, block, options, ANY))
+
+    async def _put_parts(self, first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> None:
+        call, store = self._context.destination, self._context.pair.destination
+        for upload in await call(lambda: store.list_uploads(self._key)):
+            await call(lambda upload=upload: store.abort_upload(self._key, upload.upload_id))  # type: ignore[misc]  # bound now
+        options = self._options()
+        upload_id = await call(lambda: store.create_upload(self._key, options))
+        parts = [await self._put_part(upload_id, 1, first), await self._put_part(upload_id, 2, second)]
+        async for data in rest:
+            parts.append(await self._put_part(upload_id, len(parts) + 1, data))
+        self._lease.check()
+        await call(lambda: store.complete_upload(self._key, upload_id, parts, ANY))
+
+    async def _put_part(self, upload_id: str, number: int, data: bytes) -> Part:
+        store, block = self._context.pair.destination, await hashed(data)
+        return await self._context.destination(lambda: store.put_part(self._key, upload_id, number, block))
+
+    def _options(self) -> WriteOptions:
+        return WriteOptions(TEXT.properties, TEXT.storage_class, self._context.facts.spec.enable_kms)
+
+    async def _blocks(self) -> AsyncIterator[bytes]:
+        """The lines in blocks of 16 MiB, the last one shorter."""
+        together = bytearray()
+        async for payload in self._context.ledger.record_payloads(self._claim):
+            for outcome in decode(payload):
+                together += self._line(outcome)
+            while len(together) >= PART:
+                yield self._counted(bytes(together[:PART]))
+                del together[:PART]
+        yield self._counted(bytes(together))
+
+    def _line(self, outcome: Outcome) -> bytes:
+        return line(outcome, KINDS[self._kind], outcome.finished_ms, self._context.limits.zone)
+
+    def _counted(self, data: bytes) -> bytes:
+        self._sha256.update(data)
+        return data

@@ -1,0 +1,26 @@
+"""Outcomes, packed for the ledger: one segment a kind, with its counts and coverage digest beside it (design 3.5)."""
+
+from collections.abc import Sequence
+
+from engine.digest import Digest
+from engine.outcomes import Outcome, OutcomeKind, encode
+from ledger.values import NewSegment
+
+
+def segments(outcomes: Sequence[Outcome]) -> tuple[NewSegment, ...]:
+    """At most one segment for each kind that occurs; the order of outcomes is kept."""
+    by_kind = ((kind, [one for one in outcomes if one.kind is kind]) for kind in OutcomeKind)
+    return tuple(_segment(kind, ones) for kind, ones in by_kind if ones)
+
+
+def _segment(kind: OutcomeKind, outcomes: Sequence[Outcome]) -> NewSegment:
+    digest = Digest()
+    for one in outcomes:
+        digest.add(one.key, one.size, one.etag)
+    return NewSegment(
+        kind=kind,
+        n=len(outcomes),
+        bytes=sum(one.size for one in outcomes),
+        digest=digest.to_bytes(),
+        payload=encode(outcomes),
+    )

@@ -1,0 +1,129 @@
+"""From listed objects and what the destination has: units to copy, and outcomes that need no copy (design 3.7)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from connectors.objects import ObjectInfo
+from engine.failures import Meaning, Operation, Side, object_code
+from engine.keys import destination_key, is_own_output, key_problem, same_bucket
+from engine.manifest import Entry, encode
+from engine.march import Absent, Present, Sight, Unseen
+from engine.outcomes import Outcome, OutcomeKind
+from engine.parts import SINGLE_MAX
+from engine.policy import Candidate, Copy, Existing, NeedHead, Rule, Skip, decide
+from engine.selection import is_recent
+from ledger.values import NewSegment, NewUnit
+from workers.transfer.context import TaskContext
+from workers.transfer.segments import segments
+
+UNIT_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What a page leaves: every listed object is in exactly one unit or segment."""
+
+    units: tuple[NewUnit, ...]
+    segments: tuple[NewSegment, ...]
+
+
+class Sifter:
+    """Applies a task's policy to listed objects."""
+
+    def __init__(self, context: TaskContext) -> None:
+        self._spec = context.facts.spec
+        self._clock = context.clock
+        self._max_key = context.pair.destination.traits.max_key_bytes
+        self._same_bucket = same_bucket(self._spec)
+
+    def renamed(self, key: bytes) -> bytes:
+        """The destination key of a source key."""
+        return destination_key(self._spec.destination.save_prefix, key)
+
+    def own(self, key: bytes) -> bool:
+        """Whether the task itself writes this key in its one bucket: then it is no source."""
+        return is_own_output(key, self._spec.destination.save_prefix, same_bucket=self._same_bucket)
+
+    def sift(self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]]) -> Sifted:
+        """Decide each object by its sight."""
+        entries: list[Entry] = []
+        outcomes: list[Outcome] = []
+        before = b""
+        for line, (one, sight) in enumerate(zip(objects, sights, strict=True)):
+            twice, before = one.key == before, one.key
+            found = self._skipped(one, line, Rule.DUPLICATE_LINE) if twice else self._decide(one, sight, line)
+            if isinstance(found, Entry):
+                entries.append(found)
+            else:
+                outcomes.append(found)
+        return Sifted(tuple(_units(entries)), segments(outcomes))
+
+    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
+        problem = key_problem(self.renamed(one.key), self._max_key)
+        if problem is not None:
+            return self._failed(one, line, problem)
+        if one.modified_ms >= 0 and not is_recent(one.modified_ms, self._spec.migrate_since_s):
+            return self._skipped(one, line, Rule.MIGRATE_SINCE)
+        match sight:
+            case Unseen():
+                return _entry(one, "unknown", "", line)
+            case Absent():
+                return _entry(one, "absent", "", line)
+            case Present(item):
+                return self._compare(one, item, line)
+
+    def _compare(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Outcome:
+        verdict = decide(
+            Candidate(one.size, one.modified_ms, one.etag),
+            Existing(item.size, item.modified_ms, item.etag),
+            self._spec.overwrite,
+            want_kms=self._spec.enable_kms,
+        )
+        match verdict:
+            case Skip(rule):
+                return self._skipped(one, line, rule)
+            case Copy():
+                return _entry(one, "overwrite", item.etag, line)
+            case NeedHead():
+                return _entry(one, "unknown", "", line)
+
+    def _skipped(self, one: ObjectInfo, line: int, rule: Rule) -> Outcome:
+        return Outcome(
+            idx=line, kind=OutcomeKind.SKIP, key=one.key, size=max(one.size, 0), etag=one.etag,
+            evidence=rule, strength="", code="", detail="", finished_ms=self._clock.now_ms(), dst_etag="",
+        )  # fmt: skip
+
+    def _failed(self, one: ObjectInfo, line: int, problem: Meaning) -> Outcome:
+        return Outcome(
+            idx=line, kind=OutcomeKind.FAIL, key=one.key, size=max(one.size, 0), etag=one.etag,
+            evidence="", strength="", code=object_code(problem, Side.DESTINATION, Operation.PUT),
+            detail=f"{len(self.renamed(one.key))} bytes", finished_ms=self._clock.now_ms(), dst_etag="",
+        )  # fmt: skip
+
+
+def _entry(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
+    return Entry(
+        key=one.key, size=one.size, modified_ms=one.modified_ms, etag=one.etag,
+        storage_class=one.storage_class, decision=decision, dst_etag=dst_etag, line=line,
+    )  # fmt: skip
+
+
+def _units(entries: Iterable[Entry]) -> Iterator[NewUnit]:
+    """Large objects alone, small ones together up to 256 MiB."""
+    together: list[Entry] = []
+    total = 0
+    for entry in entries:
+        if entry.size > SINGLE_MAX:
+            yield _unit([entry], large=True)
+            continue
+        if together and total + max(entry.size, 0) > UNIT_BYTES:
+            yield _unit(together, large=False)
+            together, total = [], 0
+        together.append(entry)
+        total += max(entry.size, 0)
+    if together:
+        yield _unit(together, large=False)
+
+
+def _unit(entries: Sequence[Entry], *, large: bool) -> NewUnit:
+    return NewUnit(encode(entries), len(entries), sum(max(entry.size, 0) for entry in entries), large)

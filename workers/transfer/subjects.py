@@ -1,0 +1,76 @@
+"""One object on its way: what is being copied, over what, and on which condition."""
+
+from dataclasses import dataclass, replace
+
+from connectors.objects import ABSENT, ANY, Condition, Encryption, Guard, ObjectHead
+from engine.manifest import Entry
+from engine.policy import UNKNOWN, Candidate, Existing
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An object of a unit. `size` is UNKNOWN until a HEAD told; `weak`: no condition guards the write.
+
+    `listed` keeps what the listing said: coverage is counted in its terms, whatever is read in the end.
+    """
+
+    idx: int
+    listed: Entry
+    dst_key: bytes
+    size: int
+    modified_ms: int
+    etag: str
+    version: str = ""
+    headed: bool = False
+    crc64: int | None = None
+    condition: Condition = ANY
+    weak: bool = False
+
+    @classmethod
+    def of(cls, idx: int, entry: Entry, dst_key: bytes) -> "Subject":
+        """As it was listed."""
+        return cls(idx, entry, dst_key, entry.size, entry.modified_ms, entry.etag)
+
+    def seen(self, head: ObjectHead) -> "Subject":
+        """As a HEAD of the source shows it now."""
+        info = head.info
+        return replace(
+            self,
+            size=info.size,
+            modified_ms=info.modified_ms,
+            etag=info.etag,
+            version=info.version,
+            headed=True,
+            crc64=head.crc64,
+        )
+
+    @property
+    def guard(self) -> Guard:
+        """What every read of it must still find."""
+        return Guard(self.etag, self.size, self.version)
+
+    @property
+    def candidate(self) -> Candidate:
+        """As the overwrite policy wants it."""
+        return Candidate(self.size, self.modified_ms, self.etag, self.crc64, self.headed)
+
+    @property
+    def known(self) -> bool:
+        """Whether size and version are known."""
+        return self.size != UNKNOWN
+
+
+def existing_of(head: ObjectHead) -> Existing:
+    """The destination's object as the overwrite policy wants it."""
+    info = head.info
+    return Existing(info.size, info.modified_ms, info.etag, head.crc64, str(head.encryption), headed=True)
+
+
+def condition_for(dst_etag: str | None, *, conditional: bool) -> Condition:
+    """The condition of a write over `dst_etag` (None: over nothing)."""
+    if not conditional:
+        return ANY
+    return ABSENT if dst_etag is None else Condition(etag=dst_etag)
+
+
+OPAQUE = frozenset({Encryption.KMS, Encryption.CUSTOMER_KEY})

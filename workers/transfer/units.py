@@ -1,0 +1,107 @@
+"""Doing one unit: its objects side by side, their outcomes journalled, its lease watched (design 5)."""
+
+import asyncio
+from collections.abc import Iterator
+
+from engine.manifest import Entry, decode
+from engine.outcomes import Outcome, OutcomeKind
+from ledger.values import UnitClaim
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.copying import Copier
+from workers.transfer.journal import Journal
+from workers.transfer.leases import Lease
+from workers.transfer.signals import LeaseLost, Stopped
+from workers.transfer.together import together
+
+MOST_CRASHES = 3
+
+
+class UnitWork:
+    """One claimed unit."""
+
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+        self._context = context
+        self._lease = lease
+        self._claim = claim
+        self._journal = Journal(context, claim)
+        self._copier = Copier(context, lease, claim, budget)
+
+    async def run(self) -> None:
+        """Until every object has its outcome; what is done is journalled first. Raises Stopped, LeaseLost, Fatal."""
+        entries = decode(self._claim.manifest)
+        left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
+        flusher = asyncio.ensure_future(self._journal.run())
+        try:
+            await self._until_stopped(left, len(entries))
+        finally:
+            flusher.cancel()
+            await asyncio.gather(flusher, return_exceptions=True)
+            if not self._lease.lost:
+                await self._journal.flush()
+        if not self._journal.closed:
+            raise Stopped
+
+    async def _until_stopped(self, left: Iterator[tuple[int, Entry]], n: int) -> None:
+        """When the owner wants a stop, objects in the air get a moment to finish; then they are cut."""
+        work = asyncio.create_task(  # noqa: RUF006  awaited below, whatever happens
+            together(self._lane(left) for _ in range(self._lanes(n)))
+        )
+        stop = asyncio.create_task(self._context.stopping.wait())
+        lost = asyncio.create_task(self._lease.gone.wait())
+        try:
+            await asyncio.wait({work, stop, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not lost.done():
+                moment = self._context.limits.grace
+                await asyncio.wait({work, lost}, timeout=moment, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise LeaseLost if lost.done() else Stopped
+            await work
+        finally:
+            for one in (work, stop, lost):
+                one.cancel()
+            await asyncio.gather(work, stop, lost, return_exceptions=True)
+
+    def _lanes(self, n: int) -> int:
+        """One at a time after a crash, so that a crash names its object."""
+        return 1 if self._claim.crashes else min(n, self._context.limits.runners)
+
+    async def _lane(self, left: Iterator[tuple[int, Entry]]) -> None:
+        context = self._context
+        for idx, entry in left:
+            if context.stopping.is_set():
+                return
+            self._lease.check()
+            outcome = await self._poisonous(idx, entry) or await self._copier.copy(idx, entry)
+            await self._noted(outcome)
+
+    async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
+        """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
+        claim = self._claim
+        if not claim.crashes:
+            return None
+        if claim.suspect == idx and claim.crashes >= MOST_CRASHES:
+            return Outcome(
+                idx=idx, kind=OutcomeKind.FAIL, key=entry.key, size=max(entry.size, 0), etag=entry.etag,
+                code="CRASHES_WORKER", detail=f"{claim.crashes} workers died over it",
+                finished_ms=self._context.clock.now_ms(),
+            )  # fmt: skip
+        await self._journal.flush()
+        if not await self._context.ledger.mark_current(claim, idx):
+            raise LeaseLost
+        return None
+
+    async def _noted(self, outcome: Outcome) -> None:
+        streak = self._context.streak
+        self._journal.add(outcome)
+        if outcome.kind is not OutcomeKind.FAIL:
+            streak.succeeded()
+        elif streak.failed(outcome.code):
+            await self._ask_the_bucket()
+
+    async def _ask_the_bucket(self) -> None:
+        """One bucket-level call each: Fatal stops the task, else it goes on narrowly."""
+        context = self._context
+        await context.source(context.pair.source.check_bucket)
+        await context.destination(context.pair.destination.check_bucket)
+        context.narrow()

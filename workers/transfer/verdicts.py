@@ -1,0 +1,75 @@
+"""Judging a finished write by the answers it got: evidence, OMS's own check, and contradictions (design 3.8)."""
+
+from dataclasses import dataclass
+
+from connectors.objects import Written
+from engine.evidence import Landed, Level, Proof, consistency_problem, contradicted, judge
+from engine.failures import UNVERIFIABLE
+from workers.transfer.context import TaskContext
+from workers.transfer.subjects import Subject
+
+
+class Inconsistent(Exception):
+    """The object fails: `code` is the failed list's word."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code} {detail}".rstrip())
+        self.code = code
+        self.detail = detail
+
+
+class Contradicted(Exception):
+    """The destination holds other bytes than those sent; `etag` is what it says it holds."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(etag)
+        self.etag = etag
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or ""."""
+
+    subject: Subject
+    written: Written
+    etag: str
+    md5: str
+    crc64: int
+    source_crc64: int | None
+
+
+def weigh(context: TaskContext, landing: Landing) -> Level:
+    """How well the copy is proven. Raises Contradicted, or Inconsistent when OMS's check or the minimum fails."""
+    spec, traits = context.facts.spec, context.pair.destination.traits
+    subject, written = landing.subject, landing.written
+    proof = Proof(
+        etag=landing.etag,
+        md5=landing.md5,
+        crc64=landing.crc64,
+        md5_enforced=traits.md5_enforced,
+        destination_etag=written.etag,
+        destination_crc64=written.crc64,
+        encryption=str(written.encryption),
+        source_etag=subject.etag,
+        source_crc64=landing.source_crc64,
+    )
+    if contradicted(proof, etag_is_md5=traits.etag_is_md5):
+        raise Contradicted(written.etag)
+    landed = Landed(
+        source_size=subject.size,
+        sent_size=subject.size,
+        source_modified_ms=subject.modified_ms,
+        answered_ms=written.answered_ms,
+        encryption=str(written.encryption),
+        source_crc64=landing.source_crc64,
+        destination_crc64=written.crc64,
+    )
+    problem = consistency_problem(
+        landed, spec.consistency, want_kms=spec.enable_kms, always_encrypts=traits.always_encrypts
+    )
+    if problem is not None:
+        raise Inconsistent(problem, f"encryption {written.encryption}, answered at {written.answered_ms}")
+    level = judge(proof)
+    if level < Level.L1:
+        raise Inconsistent(UNVERIFIABLE, f"only {level.word}")
+    return level

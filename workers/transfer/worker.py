@@ -1,0 +1,184 @@
+"""One worker process: takes what tasks offer, fairly, and keeps a bounded number of jobs going (design 3.10)."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.values import OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, UnitClaim
+from workers.transfer.board import Board
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.endings import AGAIN_AFTER, give_back, halt, run_to_its_end
+from workers.transfer.finish import Finish
+from workers.transfer.leases import Lease, LeaseKeeper
+from workers.transfer.limits import Limits
+from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
+from workers.transfer.prepare import prepare
+from workers.transfer.records import RecordWriter
+from workers.transfer.scan import RangeScan
+from workers.transfer.units import UnitWork
+
+log = logging.getLogger(__name__)
+TICK = 0.2
+MOST_SURPRISES = 10
+Claim = RunClaim | RangeClaim | UnitClaim | RecordClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One kind of work: when a task has it, how it is claimed, what is done under the claim, how many at once."""
+
+    kind: str
+    most: int
+    there: Callable[[OpenWork], bool]
+    claim: Callable[[TaskId], Awaitable[Claim | None]]
+    body: Callable[[TaskContext, Lease, Claim], Coroutine[Any, Any, None]]
+
+
+class Worker:
+    """Claims and does work. `run_slice` may be called again and again; jobs outlive a slice."""
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        stores: Stores,
+        throttle: Throttle,
+        clock: Clock,
+        random: Random,
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self._ledger = ledger
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._budget = ByteBudget(self._limits.bytes_in_flight)
+        self._keeper = LeaseKeeper(ledger, clock)
+        self._board = Board(ledger, stores, throttle, clock, random, self._limits)
+        self._jobs: dict[asyncio.Task[None], str] = {}
+        self._background: list[asyncio.Task[None]] = []
+        self._offers = self._table()
+        self._closing = False
+        self._beat = clock.monotonic()
+
+    def beat(self) -> float:
+        """The monotonic time of the last sign of life."""
+        return self._beat
+
+    @property
+    def leases(self) -> int:
+        """How many leases this process holds."""
+        return len(self._keeper.held)
+
+    async def run_slice(self, seconds: float) -> bool:
+        """Take and do work until no task is open or the time is over. True: there is more."""
+        self._start_background()
+        ends_at = self._clock.monotonic() + seconds
+        while not self._closing and self._clock.monotonic() < ends_at:
+            self._beat = self._clock.monotonic()
+            open_work = await self._ledger.open_work()
+            self._board.see(open_work)
+            await self._fill(open_work)
+            if not self._jobs and not open_work:
+                return False
+            await self._wait(min(TICK, max(0.0, ends_at - self._clock.monotonic())))
+        return not self._closing
+
+    async def stop(self) -> None:
+        """Take nothing more, cut what does not end by itself, give every lease back; within three seconds."""
+        self._closing = True
+        self._board.stop_all()
+        jobs = list(self._jobs)
+        if jobs:
+            await asyncio.wait(jobs, timeout=2 * self._limits.grace)
+        for one in (*jobs, *self._background):
+            one.cancel()
+        await asyncio.gather(*jobs, *self._background, return_exceptions=True)
+
+    def _start_background(self) -> None:
+        if not self._background:
+            loops = (self._keeper.run(), self._board.run())
+            self._background = [asyncio.ensure_future(one) for one in loops]
+
+    async def _wait(self, seconds: float) -> None:
+        if self._jobs:
+            await asyncio.wait(self._jobs, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await self._clock.sleep(seconds)
+
+    async def _fill(self, open_work: tuple[OpenWork, ...]) -> None:
+        """One claim a task and round, so that no task starves another, until nothing can be taken."""
+        hungry = sorted(open_work, key=lambda one: one.leased)
+        while hungry and not self._closing:
+            hungry = [one for one in hungry if await self._take_one(one)]
+
+    async def _take_one(self, work: OpenWork) -> bool:
+        busy = Counter(self._jobs.values())
+        for offer in self._offers:
+            if offer.there(work) and busy[offer.kind] < offer.most and await self._take(offer, work.task_id):
+                return True
+        return False
+
+    async def _take(self, offer: Offer, task_id: TaskId) -> bool:
+        asked_at = self._clock.monotonic()
+        claim = await offer.claim(task_id)
+        if claim is None:
+            return False
+        lease = self._keeper.hold(claim.fence, asked_at)
+        job = asyncio.ensure_future(self._job(offer, lease, claim))
+        self._jobs[job] = offer.kind
+        job.add_done_callback(self._jobs.pop)
+        return True
+
+    async def _job(self, offer: Offer, lease: Lease, claim: Claim) -> None:
+        try:
+            async with self._board.using(lease.fence.task_id) as context:
+                await run_to_its_end(context, lease, offer.body(context, lease, claim), claim.attempts)
+        except Exception as error:
+            log.exception("job_failed", extra={"kind": offer.kind, "task": lease.fence.task_id})
+            if claim.attempts >= MOST_SURPRISES:
+                await halt(self._ledger, lease, "TRF.0001", repr(error))
+            else:
+                await give_back(self._ledger, lease, delay=AGAIN_AFTER)
+        finally:
+            self._keeper.drop(lease)
+
+    def _table(self) -> tuple[Offer, ...]:
+        """What can be taken, in the order of urgency: what ends a run first."""
+        ledger, name, limits = self._ledger, self.name, self._limits
+        return (
+            Offer("run", 4, lambda w: w.prepare, lambda t: ledger.claim_prepare(t, name), self._prepare),
+            Offer("run", 4, lambda w: w.finish, lambda t: ledger.claim_finish(t, name), self._finish),
+            Offer("record", 2, lambda w: w.record, self._claim_record, self._record),
+            Offer("range", limits.ranges, lambda w: w.ranges > 0, lambda t: ledger.claim_range(t, name), self._scan),
+            Offer("large", limits.large, lambda w: w.large > 0,
+                  lambda t: ledger.claim_unit(t, name, large=True), self._unit),
+            Offer("unit", limits.units, lambda w: w.units > w.large,
+                  lambda t: ledger.claim_unit(t, name, large=False), self._unit),
+        )  # fmt: skip
+
+    async def _claim_record(self, task_id: TaskId) -> RecordClaim | None:
+        return await self._ledger.claim_record(task_id, self.name, self._clock.now_ms(), final=False)
+
+    async def _prepare(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, RunClaim)
+        await prepare(context, claim)
+
+    async def _finish(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, RunClaim)
+        await Finish(context, lease, claim, self._keeper, self.name).run()
+
+    async def _record(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, RecordClaim)
+        await RecordWriter(context, lease, claim).run()
+
+    async def _scan(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, RangeClaim)
+        await RangeScan(context, lease, claim).run()
+
+    async def _unit(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, UnitClaim)
+        await UnitWork(context, lease, claim, self._budget).run()
