@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from connectors.endpoints import load_endpoints
 from fastapi import FastAPI
-from ledger import sessions
 from starlette.types import ASGIApp
 
 from api import errors
@@ -24,6 +22,8 @@ from api.tasks import routes as task_routes
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
 from api.versions import routes as version_routes
+from connectors.endpoints import load_endpoints
+from ledger import sessions
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from connectors.endpoints import Endpoints
 from fastapi import Request
 
 from api.database import Database
@@ -12,6 +11,7 @@ from api.ops.metrics import Metrics
 from api.settings import Settings
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
+from connectors.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,3 @@ def services(request: Request) -> Services:
     """The parts of the application that handles this request."""
     parts: Services = request.app.state.services
     return parts
-
-

@@ -61,4 +61,6 @@ def _surely_undone(error: DBAPIError) -> bool:
 
 def _passing(error: DBAPIError) -> bool:
     state = _sqlstate(error)
-    return error.connection_invalidated or state is None or state in _UNDONE or state.startswith(("08", "57P"))
+    return (
+        error.connection_invalidated or state is None or state in _UNDONE or state.startswith(("08", "57P"))
+    )

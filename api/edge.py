@@ -104,5 +104,3 @@ class _Exchange:
 
 def _too_large() -> ApiError:
     return ApiError("S3M.0172", f"at most {MAX_BODY} bytes", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-
-

@@ -3,8 +3,6 @@
 from http import HTTPStatus
 from typing import Any
 
-from engine import codes
-from engine.states import Refused
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -14,6 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.validation import first_fault
+from engine import codes
+from engine.states import Refused
 
 INTERNAL_CODE = "OMS.1001"
 BUSY_CODE = "OMS.2004"
@@ -40,7 +40,9 @@ class ApiError(Exception):
     `action`: start, stop, delete and bandwidth of an unknown task are answered 400 (oms-behaviour 4.1).
     """
 
-    def __init__(self, code: str, detail: str = "", *, status: int | None = None, action: bool = False) -> None:
+    def __init__(
+        self, code: str, detail: str = "", *, status: int | None = None, action: bool = False
+    ) -> None:
         super().__init__(code, detail)
         self.code = code
         self.status = codes.http_status(code, action=action) if status is None else status
@@ -54,7 +56,9 @@ def error_answer(code: str, message: str, status: int) -> JSONResponse:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of the errors that an operation may answer."""
-    return {status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
+    return {
+        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in sorted(statuses)
+    }
 
 
 def install(app: FastAPI) -> None:

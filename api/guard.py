@@ -2,20 +2,21 @@
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from ledger import iam
-from ledger.audit import Actor
-from ledger.iam import Principal, Project, Role
 
 from api.context import Services, services
 from api.errors import ApiError
 from api.iam import signing
 from api.validation import BodyFault, check_json
+from ledger import iam
+from ledger.audit import Actor
+from ledger.iam import Principal, Project, Role
 
 MAX_TOKEN = 16_384
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -37,7 +38,7 @@ class Caller:
 class OpenRoute(APIRoute):
     """A route that checks the form of its body, not who sends it."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Adds the checks before FastAPI's own handling."""
         inner = super().get_route_handler()
         wants_body = self.body_field is not None
@@ -134,7 +135,9 @@ def _token_fits(parts: Services, key: iam.SealedKey, claim: signing.Claim, reque
         return True
     sent = request.headers.get("x-security-token", "")
     expected = parts.vault.token_of(key)
-    return "x-security-token" in claim.signed_headers and hmac.compare_digest(sent.encode(), expected.encode())
+    return "x-security-token" in claim.signed_headers and hmac.compare_digest(
+        sent.encode(), expected.encode()
+    )
 
 
 def signed_request(request: Request, body: bytes) -> signing.SignedRequest:
@@ -166,7 +169,7 @@ async def _project_of(request: Request, caller: Caller) -> Project:
         return caller.project
     domain = caller.principal.domain.id
     found = await services(request).database.read(
-        lambda connection: iam.find_projects(connection, domain, id=wanted)
+        lambda connection: iam.find_projects(connection, domain, project_id=wanted)
     )
     if not found:
         raise ApiError("OMS.2001")
@@ -191,4 +194,3 @@ async def _check_body(request: Request) -> None:
         check_json(body)
     except BodyFault as fault:
         raise ApiError(fault.code, fault.detail) from fault
-

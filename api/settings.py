@@ -24,8 +24,8 @@ class Settings:
     """Everything that varies between installations. `region` None: any region is our own."""
 
     database_url: str
+    master_key_file: Path
     redis_url: str | None = None
-    master_key_file: Path | None = None
     region: str | None = None
     timezone: str = "UTC"
     endpoints_file: Path | None = None
@@ -41,8 +41,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environment is None else environment
     return Settings(
         database_url=_required(values, "OMS_DATABASE_URL"),
+        master_key_file=Path(_required(values, "OMS_MASTER_KEY_FILE")),
         redis_url=values.get("OMS_REDIS_URL") or None,
-        master_key_file=_path(values.get("OMS_MASTER_KEY_FILE")),
         region=values.get("OMS_REGION") or None,
         timezone=_zone(values.get("OMS_TIMEZONE") or "UTC"),
         endpoints_file=_path(values.get("OMS_ENDPOINTS")),

@@ -50,7 +50,7 @@ def first_fault(errors: Sequence[Any]) -> Fault:
 
 
 def check_json(body: bytes) -> None:
-    """Raises BodyFault unless the body is JSON of bounded depth whose texts hold no NUL (no store or table takes one)."""
+    """Raises BodyFault unless the body is JSON of bounded depth without NUL, which no store or table takes."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,13 +1,18 @@
 """Keys on their way into and out of the ledger: sealed from the edge on (reliability 5.2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from connectors.locations import Credentials
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from connectors.locations import Credentials
+from engine.failures import Side
+from ledger import credentials
 from ledger.iam import SealedKey
+from ledger.seal import KeyRing, Sealed, access_key_place, access_token_place
 from ledger.values import TaskId
 
 Triple = tuple[SecretStr | None, SecretStr | None, SecretStr | None]
@@ -28,17 +33,40 @@ class TaskKeys:
             raise ValueError("the destination needs keys")
         return cls(_credentials(source), found)
 
+    def by_side(self) -> Mapping[Side, Credentials]:
+        """Those that there are."""
+        keys = {Side.DESTINATION: self.destination}
+        return keys if self.source is None else {Side.SOURCE: self.source, **keys}
+
 
 class Vault:
-    def __init__(self, sealer) -> None:
-        self._sealer = sealer
+    """Seals the keys of tasks and opens those of users."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
 
     @classmethod
-    def open(cls, key_file: Path | None) -> Self:
-        return cls(None)
+    def open(cls, key_file: Path) -> Self:
+        """Reads the master key. Raises SealError."""
+        return cls(KeyRing.read(key_file))
 
-    async def keep(self, connection: AsyncConnection, task_id: TaskId, project_id: str, keys: TaskKeys) -> None:
-        return
+    async def keep(
+        self, connection: AsyncConnection, task_id: TaskId, project_id: str, keys: TaskKeys
+    ) -> None:
+        """Stores the keys of a task in place of any it had."""
+        await credentials.keep(connection, self._ring, task_id, project_id, keys.by_side())
+
+    def secret_of(self, key: SealedKey) -> str:
+        """The secret of an access key. Raises SealError when the row was tampered with."""
+        sealed = Sealed(key.sealed_secret, key.key_version)
+        return self._ring.open_sealed(access_key_place(key.access_key), sealed).decode()
+
+    def token_of(self, key: SealedKey) -> str:
+        """The session token of a temporary access key, "" for a permanent one. Raises SealError."""
+        if key.sealed_token is None:
+            return ""
+        sealed = Sealed(key.sealed_token, key.key_version)
+        return self._ring.open_sealed(access_token_place(key.access_key), sealed).decode()
 
 
 def _credentials(triple: Triple) -> Credentials | None:

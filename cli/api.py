@@ -1,5 +1,8 @@
 """`oms api`: the HTTP server."""
 
+import signal
+import sys
+
 import click
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -37,6 +40,8 @@ class BoundedHead(HttpToolsProtocol):
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
 def command(host: str, port: int) -> None:
     """Serves the HTTP API (a piece of a cluster; `oms up` starts it by itself)."""
+    # uvicorn raises the signal again when it has shut down; that is a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "api.app:create_app",
         factory=True,

@@ -158,7 +158,7 @@ def _signed(request: _Request, login: KeyLogin, host: str) -> _Request:
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
     path = request.path if request.path.endswith("/") else request.path + "/"
     digest = hashlib.sha256(request.body).hexdigest()
-    canonical = "\n".join((request.method, path, request.query, lines, names, digest))
+    canonical = f"{request.method}\n{path}\n{request.query}\n{lines}\n{names}\n{digest}"
     text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.digest(login.secret_key.encode(), text.encode(), "sha256").hex()
     value = f"SDK-HMAC-SHA256 Access={login.access_key}, SignedHeaders={names}, Signature={signature}"

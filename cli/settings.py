@@ -17,7 +17,8 @@ WORKER_NAME = "OMS_WORKER_NAME"
 
 # Credentials and proxies of the operator's shell must never reach a store or colour what an SDK does.
 _VENDORS = "AWS|GOOGLE|AZURE|ALIBABA|ALIYUN|OSS|COS|TENCENTCLOUD|HUAWEICLOUD|OBS"
-_SCRUBBED = re.compile(rf"({_VENDORS})_|([A-Z]+_)?PROXY$", re.IGNORECASE)
+_OF_COMMANDS = "OMS_(SRC_|DST_)?(AK|SK)$|OMS_PASSWORD$"
+_SCRUBBED = re.compile(rf"({_VENDORS})_|([A-Z]+_)?PROXY$|{_OF_COMMANDS}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

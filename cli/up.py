@@ -9,7 +9,7 @@ import click
 
 from cli.embedded.errors import EmbeddedError
 from cli.settings import read_settings
-from cli.supervisor.engine import Plan, all_services, serve
+from cli.supervisor.engine import Plan, all_services, serve, worker_names
 from cli.supervisor.supervisor import StopRequested
 
 FEWEST_WORKERS, MOST_WORKERS = 2, 8
@@ -30,9 +30,11 @@ def command(data_dir: Path, port: int, workers: int | None) -> None:
     """Runs Postgres, Redis, the API, workers and the scheduler until SIGTERM or Ctrl-C."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, level=logging.INFO)
     count = workers or min(MOST_WORKERS, max(FEWEST_WORKERS, os.cpu_count() or 1))
-    plan = Plan(data_dir.resolve(), port, all_services(count))
+    root, settings = data_dir.resolve(), read_settings()
+    names = worker_names(count, root, shared=settings.database_url is not None)
+    plan = Plan(root, port, all_services(names))
     try:
-        serve(plan, read_settings(), lambda address: click.echo(f"ready {address}"))
+        serve(plan, settings, lambda address: click.echo(f"ready {address}"))
     except EmbeddedError as error:
         raise click.ClickException(str(error)) from error
     except StopRequested:

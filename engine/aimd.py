@@ -64,7 +64,7 @@ class Window:
         if sent_at <= self._cut_at:
             return
         # A window that held before and is refused now does not hold any more.
-        held = self._good if self._good < self._limit else self._limit * 7 // 8
+        held = self._good if self._good < self._limit else self._good * 7 // 8
         self._good = self._goal = self._bounded(held)
         self._limit = self._bounded(self._limit // 2)
         self._cut_at = now

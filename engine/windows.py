@@ -63,10 +63,7 @@ def _minute(clock: object) -> int:
 
 
 def _rate(rate: object) -> int:
-    whole = (isinstance(rate, int) and not isinstance(rate, bool)) or (
-        isinstance(rate, float) and rate.is_integer()
-    )
-    if not (whole and isinstance(rate, int | float) and MIN_RATE <= rate <= MAX_RATE):
+    if not isinstance(rate, int | float) or not MIN_RATE <= rate <= MAX_RATE or rate != int(rate):
         raise PolicyRefused("OMS.0084")
     return int(rate)
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from psycopg.rows import DictRow
 
+from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
 from ledger.values import Checkpointed, Desired, NewSegment, UnitClaim
 
-# A suspect that got its outcome is cleared, and without a suspect any progress ends the row of crashes.
-# Bits are set only where none is set yet, so no object gets two outcomes. Closing keeps the claim's id: that is how
-# its owner recognises a commit whose answer was lost.
-CHECKPOINT = """
+# Bits are set only where none is set yet, so no object gets two outcomes. A suspect that got its outcome is cleared,
+# and without a suspect any progress ends the row of crashes. Closing keeps the claim's id: that is how its owner
+# recognises a commit whose answer was lost.
+CHECKPOINT = f"""
 WITH f AS (
   UPDATE unit SET done = done | %(mask)s::text::bit varying, seq = seq + 1,
          state = CASE WHEN bit_count(done | %(mask)s::text::bit varying) = n THEN 'done' ELSE state END,
@@ -21,22 +22,13 @@ WITH f AS (
    WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased' AND seq = %(seq)s
      AND length(done) = length(%(mask)s::text) AND bit_count(done & %(mask)s::text::bit varying) = 0
   RETURNING task_id, run_no, id, state),
-ins AS (
+segments AS (
   INSERT INTO segment (task_id, run_no, unit_id, seq, kind, n, bytes, digest, payload)
-  SELECT f.task_id, f.run_no, f.id, %(seq)s, x.* FROM f,
-         unnest(%(kinds)s::text[], %(ns)s::int[], %(bytes)s::bigint[], %(digests)s::bytea[], %(payloads)s::bytea[]) AS x
+  SELECT f.task_id, f.run_no, f.id, %(seq)s, x.* FROM f, {SEGMENTS} AS x
   RETURNING kind, n, bytes),
-sums AS (
-  SELECT coalesce(sum(n) FILTER (WHERE kind = 'ok'), 0) AS ok, coalesce(sum(bytes) FILTER (WHERE kind = 'ok'), 0) AS ok_b,
-         coalesce(sum(n) FILTER (WHERE kind = 'skip'), 0) AS skip, coalesce(sum(bytes) FILTER (WHERE kind = 'skip'), 0) AS skip_b,
-         coalesce(sum(n) FILTER (WHERE kind = 'fail'), 0) AS fail, coalesce(sum(bytes) FILTER (WHERE kind = 'fail'), 0) AS fail_b
-    FROM ins),
-added AS (
-  UPDATE counter c SET ok = c.ok + s.ok, ok_bytes = c.ok_bytes + s.ok_b, skip = c.skip + s.skip,
-         skip_bytes = c.skip_bytes + s.skip_b, fail = c.fail + s.fail, fail_bytes = c.fail_bytes + s.fail_b
-    FROM sums s, f WHERE c.task_id = f.task_id AND c.run_no = f.run_no AND c.shard = f.id %% 16
-  RETURNING c.shard)
-SELECT f.state, (SELECT count(*) FROM added) AS counted, (SELECT desired FROM task WHERE id = f.task_id) AS desired FROM f"""
+sums AS ({SUMS}),
+added AS (UPDATE counter c SET {ADDED})
+SELECT f.state, (SELECT desired FROM task WHERE id = f.task_id) AS desired FROM f"""
 
 LOOK = """
 SELECT u.state, u.seq, t.desired, u.done & %(mask)s::text::bit varying = %(mask)s::text::bit varying AS landed
@@ -46,10 +38,6 @@ SELECT u.state, u.seq, t.desired, u.done & %(mask)s::text::bit varying = %(mask)
 MARK_CURRENT = """
 UPDATE unit SET cur_idx = %(idx)s
  WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased' AND %(idx)s < n"""
-
-
-class JournalError(Exception):
-    """The caller's outcomes contradict each other or what is journalled: nothing was written."""
 
 
 class Checkpoints(Leasing):
@@ -69,11 +57,7 @@ class Checkpoints(Leasing):
             seq=seq,
             first=indexes[0],
             mask=_mask(claim.n, indexes),
-            kinds=[segment.kind for segment in segments],
-            ns=[segment.n for segment in segments],
-            bytes=[segment.bytes for segment in segments],
-            digests=[segment.digest for segment in segments],
-            payloads=[segment.payload for segment in segments],
+            **segment_parameters(segments),
         )
         row = await self._pool.fetch_one(CHECKPOINT, parameters)
         if row is None:

@@ -28,9 +28,10 @@ UPDATE unit x SET state = 'leased', attempts = x.attempts + 1, {_TAKE}, cur_idx 
                 WHERE {_RUNNING} AND x.large = %(large)s AND x.state <> 'done' AND {_FREE}
                 ORDER BY x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
 RETURNING x.run_no, x.id, x.epoch, x.claim_id, x.manifest, x.n, x.large, x.done::text AS done, x.seq, x.attempts,
-          x.crash_n, x.crash_idx"""
+          x.crash_n, x.crash_idx, (extract(epoch FROM x.decided_at) * 1000)::bigint AS decided_ms"""
 ADOPT_UNIT = """
-SELECT run_no, id, epoch, claim_id, manifest, n, large, done::text AS done, seq, attempts, crash_n, crash_idx
+SELECT run_no, id, epoch, claim_id, manifest, n, large, done::text AS done, seq, attempts, crash_n, crash_idx,
+       (extract(epoch FROM decided_at) * 1000)::bigint AS decided_ms
   FROM unit WHERE task_id = %(task)s AND state = 'leased' AND claim_id = %(claim)s"""
 
 CLAIM_RANGE = f"""
@@ -55,7 +56,8 @@ CLAIM_FINISH = _CLAIM_RUN.replace(
     "%s",
     """x.phase = 'active'
        AND NOT EXISTS (SELECT FROM unit u WHERE u.task_id = x.task_id AND u.run_no = x.run_no AND u.state <> 'done')
-       AND NOT EXISTS (SELECT FROM key_range k WHERE k.task_id = x.task_id AND k.run_no = x.run_no AND k.state <> 'done')
+       AND NOT EXISTS (SELECT FROM key_range k
+                        WHERE k.task_id = x.task_id AND k.run_no = x.run_no AND k.state <> 'done')
        AND NOT EXISTS (SELECT FROM record c WHERE c.task_id = x.task_id AND c.run_no = x.run_no
                        AND c.state = 'planned' AND c.lease_until > clock_timestamp())""",
 )
@@ -90,8 +92,10 @@ _RENEW_ONE = """
 _BY_ID = "x.id = f.id"
 _LEASED = "x.state = 'leased' AND x.lease_until > 'epoch'"
 RENEW = (
-    """WITH f AS (SELECT * FROM unnest(%(at)s::int[], %(tab)s::text[], %(task)s::bigint[], %(run)s::int[], %(id)s::bigint[],
-                                 %(epoch)s::bigint[], %(claim)s::uuid[]) AS f(at, tab, task, run, id, epoch, claim_id)),"""
+    """
+WITH f AS (
+  SELECT * FROM unnest(%(at)s::int[], %(tab)s::text[], %(task)s::bigint[], %(run)s::int[], %(id)s::bigint[],
+                       %(epoch)s::bigint[], %(claim)s::uuid[]) AS f(at, tab, task, run, id, epoch, claim_id)),"""
     + ",".join(
         [
             _RENEW_ONE.format(table="unit", identity=_BY_ID, held=_LEASED),
@@ -205,6 +209,7 @@ def _unit_claim(task_id: TaskId, row: DictRow) -> UnitClaim:
         done=tuple(bit == "1" for bit in row["done"]),
         seq=row["seq"],
         attempts=row["attempts"],
+        decided_ms=row["decided_ms"],
         crashes=row["crash_n"],
         suspect=row["crash_idx"],
     )

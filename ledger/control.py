@@ -28,7 +28,7 @@ _RUN_FREE = "r.lease_until <= clock_timestamp()"
 _NO_LIST_HELD = f"""NOT EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                                 AND x.lease_until > clock_timestamp())"""
 _ALL_DONE = f"""NOT EXISTS (SELECT FROM unit x WHERE {_OPEN}) AND NOT EXISTS (SELECT FROM key_range x WHERE {_OPEN})"""
-_SKIPS_TO_WRITE = f"""coalesce((SELECT sum(c.skip) FROM counter c WHERE c.task_id = r.task_id AND c.run_no = r.run_no), 0)
+_SKIPS_TO_WRITE = f"""coalesce((SELECT sum(x.skip) FROM counter x WHERE {_OF_RUN}), 0)
   - coalesce((SELECT sum(x.lines) FROM record x WHERE {_OF_RUN} AND x.kind = 'skip'), 0) >= {LINES_PER_FILE}"""
 _LIST_LEFT = f"""EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                          AND x.lease_until <= clock_timestamp())"""

@@ -1,4 +1,4 @@
-"""How a task leaves the running states: status, credentials, running time, notification and audit in one transaction."""
+"""How a task leaves the running states: status, credentials, time, notification and audit in one transaction."""
 
 from dataclasses import dataclass
 from typing import Any

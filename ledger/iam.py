@@ -155,10 +155,10 @@ async def find_access_key(connection: AsyncConnection, access_key: str) -> Seale
 
 
 async def find_projects(
-    connection: AsyncConnection, domain_id: str, *, id: str | None = None, name: str | None = None
+    connection: AsyncConnection, domain_id: str, *, project_id: str | None = None, name: str | None = None
 ) -> Sequence[Project]:
-    """The projects of an account, by name; `id` and `name` narrow them down."""
-    rows = await connection.execute(_PROJECTS, {"domain_id": domain_id, "id": id, "name": name})
+    """The projects of an account, by name; `project_id` and `name` narrow them down."""
+    rows = await connection.execute(_PROJECTS, {"domain_id": domain_id, "id": project_id, "name": name})
     return [Project(row.id, row.name, Domain(row.domain_id, row.domain_name)) for row in rows]
 
 

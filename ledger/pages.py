@@ -2,8 +2,8 @@
 
 from psycopg.rows import DictRow
 
-from ledger.checkpoints import JournalError
 from ledger.digests import merged
+from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
 from ledger.pool import Connection, execute, fetch_one
 from ledger.values import Desired, ListedPage, PageSaved, RangeClaim
@@ -31,19 +31,11 @@ units AS (
             WITH ORDINALITY AS x(manifest, n, bytes, large, at)),
 segments AS (
   INSERT INTO segment (task_id, run_no, range_id, page_no, kind, n, bytes, digest, payload)
-  SELECT f.task_id, f.run_no, f.id, %(page)s, x.* FROM f,
-         unnest(%(kinds)s::text[], %(ns)s::int[], %(bytes)s::bigint[], %(digests)s::bytea[], %(payloads)s::bytea[]) AS x
+  SELECT f.task_id, f.run_no, f.id, %(page)s, x.* FROM f, {SEGMENTS} AS x
   RETURNING kind, n, bytes),
-sums AS (
-  SELECT coalesce(sum(n) FILTER (WHERE kind = 'ok'), 0) AS ok, coalesce(sum(bytes) FILTER (WHERE kind = 'ok'), 0) AS ok_b,
-         coalesce(sum(n) FILTER (WHERE kind = 'skip'), 0) AS skip, coalesce(sum(bytes) FILTER (WHERE kind = 'skip'), 0) AS skip_b,
-         coalesce(sum(n) FILTER (WHERE kind = 'fail'), 0) AS fail, coalesce(sum(bytes) FILTER (WHERE kind = 'fail'), 0) AS fail_b
-    FROM segments),
+sums AS ({SUMS}),
 added AS (
-  UPDATE counter c SET listed = c.listed + %(listed)s, listed_bytes = c.listed_bytes + %(listed_bytes)s,
-         ok = c.ok + s.ok, ok_bytes = c.ok_bytes + s.ok_b, skip = c.skip + s.skip,
-         skip_bytes = c.skip_bytes + s.skip_b, fail = c.fail + s.fail, fail_bytes = c.fail_bytes + s.fail_b
-    FROM sums s, f WHERE c.task_id = f.task_id AND c.run_no = f.run_no AND c.shard = f.id %% 16)
+  UPDATE counter c SET listed = c.listed + %(listed)s, listed_bytes = c.listed_bytes + %(listed_bytes)s, {ADDED})
 SELECT t.desired, {_BACKLOG} AS backlog FROM f JOIN task t ON t.id = f.task_id"""
 ANSWER = f"""
 SELECT t.desired, {_BACKLOG} AS backlog FROM key_range k JOIN task t ON t.id = k.task_id WHERE k.id = %(row)s"""
@@ -114,11 +106,7 @@ def _page_parameters(page: ListedPage) -> dict[str, object]:
         "unit_ns": [unit.n for unit in page.units],
         "unit_bytes": [unit.bytes for unit in page.units],
         "larges": [unit.large for unit in page.units],
-        "kinds": [segment.kind for segment in page.segments],
-        "ns": [segment.n for segment in page.segments],
-        "bytes": [segment.bytes for segment in page.segments],
-        "digests": [segment.digest for segment in page.segments],
-        "payloads": [segment.payload for segment in page.segments],
+        **segment_parameters(page.segments),
     }
 
 

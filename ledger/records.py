@@ -50,7 +50,8 @@ SELECT id, n, bytes, digest FROM segment
 LAST_OPENED = """
 SELECT coalesce(max(opened_ms), 0) AS last FROM record WHERE task_id = %(task)s AND kind = %(kind)s"""
 PLAN = f"""
-INSERT INTO record (task_id, run_no, kind, object_key, opened_ms, lines, bytes, digest, epoch, claim_id, worker, lease_until)
+INSERT INTO record (task_id, run_no, kind, object_key, opened_ms, lines, bytes, digest, epoch, claim_id, worker,
+                    lease_until)
 VALUES (%(task)s, %(run)s, %(kind)s, %(key)s, %(opened)s, %(lines)s, %(bytes)s, %(digest)s, 1, %(claim)s, %(worker)s,
         clock_timestamp() + make_interval(secs => %(lease)s)) {_RETURNED}"""
 ASSIGN = "UPDATE segment SET record_id = %(record)s WHERE id = ANY(%(ids)s)"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from engine import spec as specs
-from engine.spec import TaskSpec
-from engine.states import TaskEvent, TaskStatus, advance
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine import spec as specs
+from engine.spec import TaskSpec
+from engine.states import TaskEvent, TaskStatus, advance
 from ledger.values import Desired, TaskId
 
 
@@ -37,8 +37,8 @@ class RunState:
 
 
 _LOCK = text(
-    "SELECT id, status, run_no, version, spec, name, desired FROM task WHERE project_id = :project_id AND id = ANY(:ids)"
-    " ORDER BY id FOR UPDATE"
+    "SELECT id, status, run_no, version, spec, name, desired FROM task"
+    " WHERE project_id = :project_id AND id = ANY(:ids) ORDER BY id FOR UPDATE"
 )
 _LOCK_GROUP = text(
     "SELECT id, status, run_no, version, spec, name, desired FROM task WHERE project_id = :project_id"
@@ -79,7 +79,8 @@ _ADD_RUN = text(
     "  f * (r.base_ok + c.ok), f * (r.base_ok_bytes + c.ok_bytes),"
     "  f * (r.base_skip + c.skip), f * (r.base_skip_bytes + c.skip_bytes)"
     " FROM run r CROSS JOIN (SELECT CASE WHEN :failed_only THEN 1 ELSE 0 END AS f) s"
-    " CROSS JOIN (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(listed_bytes), 0)::bigint AS listed_bytes,"
+    " CROSS JOIN (SELECT coalesce(sum(listed), 0)::bigint AS listed,"
+    "  coalesce(sum(listed_bytes), 0)::bigint AS listed_bytes,"
     "  coalesce(sum(ok), 0)::bigint AS ok, coalesce(sum(ok_bytes), 0)::bigint AS ok_bytes,"
     "  coalesce(sum(skip), 0)::bigint AS skip, coalesce(sum(skip_bytes), 0)::bigint AS skip_bytes,"
     "  coalesce(sum(fail), 0)::bigint AS fail, coalesce(sum(fail_bytes), 0)::bigint AS fail_bytes"
@@ -199,6 +200,7 @@ async def _locked(
             row.version,
             specs.from_json(row.spec),
             row.name,
+            Desired(row.desired),
         )
         for row in rows
     ]

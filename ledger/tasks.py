@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from engine import spec as specs
-from engine.spec import TaskSpec
-from engine.states import TaskStatus
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine import spec as specs
+from engine.spec import TaskSpec
+from engine.states import TaskStatus
 from ledger.values import Tally, TaskId
 
 

@@ -6,19 +6,20 @@ from typing import Any
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from ledger.checkpoints import JournalError
+from ledger.journal import JournalError
 from ledger.leasing import Leasing
 from ledger.pool import Connection, fetch_all, fetch_one
 from ledger.values import StoredPart, TaskId, UnitClaim, UploadRow
 
 _COLUMNS = """id, task_id, dst_key, coalesce(upload_id, '') AS upload_id, src_etag, src_size, part_size, state,
               (extract(epoch FROM created_at) * 1000)::bigint AS created_ms"""
-_HELD = """EXISTS (SELECT FROM unit WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased'
-                   FOR SHARE)"""
+_HELD = """EXISTS (SELECT FROM unit WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s
+                   AND state = 'leased' FOR SHARE)"""
 
 FIND = f"""
 SELECT {_COLUMNS} FROM upload
- WHERE task_id = %(task)s AND run_no = %(run)s AND unit_id = %(row)s AND idx = %(idx)s AND state IN ('intent', 'open')"""
+ WHERE task_id = %(task)s AND run_no = %(run)s AND unit_id = %(row)s AND idx = %(idx)s
+   AND state IN ('intent', 'open')"""
 PARTS = "SELECT number, etag, size, md5, crc64 FROM upload_part WHERE upload = %(upload)s ORDER BY number"
 
 # An intent that never got an id is taken over; its age stays, for the search among the store's open uploads.
@@ -56,7 +57,8 @@ OPEN_OF_TASK = (
     f"SELECT {_COLUMNS} FROM upload WHERE task_id = %(task)s AND state IN ('intent', 'open') ORDER BY id"
 )
 LEAK = """
-WITH leaked AS (UPDATE upload SET state = 'leaked' WHERE task_id = %(task)s AND state IN ('intent', 'open') RETURNING id)
+WITH leaked AS (
+  UPDATE upload SET state = 'leaked' WHERE task_id = %(task)s AND state IN ('intent', 'open') RETURNING id)
 SELECT count(*) AS leaked FROM leaked"""
 LEAKED = f"""
 SELECT {_COLUMNS} FROM upload WHERE state = 'leaked' AND destination @> %(destination)s ORDER BY id LIMIT %(limit)s"""

@@ -95,6 +95,7 @@ CREATE TABLE unit (                           -- up to 1,000 objects, or one lar
   epoch bigint NOT NULL DEFAULT 0, claim_id uuid, worker text, lease_until timestamptz NOT NULL DEFAULT 'epoch',
   not_before timestamptz NOT NULL DEFAULT 'epoch', attempts integer NOT NULL DEFAULT 0,
   cur_idx integer, crash_idx integer, crash_n integer NOT NULL DEFAULT 0,
+  decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (task_id, run_no, range_id, page_no, chunk_no),
   FOREIGN KEY (task_id, run_no) REFERENCES run ON DELETE CASCADE) WITH (fillfactor = 70);
 CREATE INDEX unit_open ON unit (task_id, run_no, large, id) WHERE state <> 'done';

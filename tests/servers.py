@@ -1,13 +1,10 @@
 """Postgres and Redis for tests: real servers from the wheels, in directories of their own."""
 
-import asyncio
-import inspect
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -15,6 +12,7 @@ from psycopg import sql
 
 from cli.embedded.postgres import Postgres
 from cli.embedded.servers import Places, embedded_postgres, embedded_redis
+from ledger.schema import upgrade
 
 TEMPLATE = "template_oms"
 
@@ -63,18 +61,7 @@ def create_template(server: Postgres) -> None:
     """Creates the database that every test's own is a copy of, migrated to the newest schema."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    migrate(server.url(TEMPLATE))
-
-
-def migrate(url: str) -> None:
-    """Runs the migrations on a database."""
-    if find_spec("ledger.schema") is None:
-        return
-    from ledger import schema
-
-    result = schema.upgrade(url)
-    if inspect.isawaitable(result):
-        asyncio.run(result)
+    upgrade(server.url(TEMPLATE))
 
 
 @contextmanager

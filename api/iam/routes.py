@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from ledger import iam
-from ledger.iam import Domain, Login, Principal, Project, Token
 
 from api.context import Services, services
 from api.errors import ApiError, responses
@@ -27,6 +25,8 @@ from api.iam.schemas import (
     UserAnswer,
     UserBody,
 )
+from ledger import iam
+from ledger.iam import Domain, Login, Principal, Project, Token
 
 LIFETIME = timedelta(hours=24)
 SUBJECT = "X-Subject-Token"
@@ -51,9 +51,7 @@ async def create_token(request: Request, response: Response, body: CreateTokenBo
     now = datetime.now(UTC)
     token = Token(login.principal, project, now, now + LIFETIME)
     value = secrets.token_urlsafe(32)
-    await parts.database.write(
-        lambda connection: iam.add_token(connection, iam.token_digest(value), token)
-    )
+    await parts.database.write(lambda connection: iam.add_token(connection, iam.token_digest(value), token))
     response.headers[SUBJECT] = value
     return _envelope(token)
 
@@ -128,7 +126,7 @@ async def _project(parts: Services, principal: Principal, scope: schemas.ScopeBo
         raise ApiError("OMS.2001", "auth.scope.project.domain")
     found = await parts.database.read(
         lambda connection: iam.find_projects(
-            connection, principal.domain.id, id=wanted.id, name=wanted.name
+            connection, principal.domain.id, project_id=wanted.id, name=wanted.name
         )
     )
     if len(found) != 1:
@@ -167,7 +165,9 @@ def _envelope(token: Token) -> TokenEnvelope:
             user=UserAnswer(id=user.id, name=user.name, domain=domain),
             roles=[RoleAnswer(id=user.role.value, name=user.role.value)],
             catalog=[],
-            project=project and ProjectAnswer(id=project.id, name=project.name, domain=domain),
+            project=None
+            if project is None
+            else ProjectAnswer(id=project.id, name=project.name, domain=domain),
             domain=None if project else domain,
         )
     )

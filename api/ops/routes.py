@@ -6,8 +6,6 @@ from typing import Literal
 
 import redis.asyncio
 from fastapi import APIRouter, Request, Response
-from ledger import figures
-from ledger.figures import Overview
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +14,8 @@ from api.errors import responses
 from api.guard import OpenRoute
 from api.ops.metrics import CONTENT_TYPE, Gauge
 from api.ops.schemas import Health, Readiness
+from ledger import figures
+from ledger.figures import Overview
 
 PROBE_SECONDS = 2.0
 

@@ -3,12 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from engine import states
-from engine.spec import Priority, TaskType
-from engine.states import TaskStatus
-from ledger import audit, outbox, task_actions
-from ledger.audit import Actor, Entry
-from ledger.task_actions import LockedTask
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.context import Services
@@ -17,6 +11,12 @@ from api.tasks import checks
 from api.tasks.failed_list import FailedList, check_failed_list
 from api.tasks.schemas import BandwidthBody, BatchUpdateBody, StartTaskBody
 from api.vault import TaskKeys
+from engine import states
+from engine.spec import Priority, TaskType
+from engine.states import TaskStatus
+from ledger import audit, outbox, task_actions
+from ledger.audit import Actor, Entry
+from ledger.task_actions import LockedTask
 
 
 async def stop_task(parts: Services, actor: Actor, task_id: int) -> None:

@@ -4,6 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from pydantic import SecretStr
+
+from api.errors import ApiError
+from api.tasks.choices import KEYLESS, CdnAuthentication
+from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, ListFileBody, SmnBody, SourceBody
 from connectors.endpoints import EndpointError, Endpoints
 from engine.keys import same_bucket_refusal
 from engine.spec import (
@@ -19,11 +24,6 @@ from engine.spec import (
     TaskType,
 )
 from engine.windows import PolicyRefused, parse_policy, policy_json
-from pydantic import SecretStr
-
-from api.errors import ApiError
-from api.tasks.choices import KEYLESS, CdnAuthentication
-from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, SmnBody, SourceBody
 
 BUILT_CLOUDS: Final = frozenset({CloudType.AWS, CloudType.HUAWEI_CLOUD})
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})
@@ -108,8 +108,12 @@ def _source(body: SourceBody) -> SourceNode:
         bucket=body.bucket or "",
         app_id=body.app_id or "",
         object_keys=tuple(body.object_key or ()),
-        list_file=listed and ListFile(listed.obs_bucket, listed.list_file_key, listed.list_file_num or ""),
+        list_file=None if listed is None else _list_file(listed),
     )
+
+
+def _list_file(body: ListFileBody) -> ListFile:
+    return ListFile(body.obs_bucket, body.list_file_key, body.list_file_num or "")
 
 
 def _check_required(body: CreateTaskBody, spec: TaskSpec) -> None:

@@ -4,13 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from engine import names
-from engine.spec import TaskSpec
-from ledger import audit, idempotency, outbox, tasks
-from ledger.audit import Actor, Entry
-from ledger.idempotency import Reply
-from ledger.tasks import NewTask
-from ledger.values import TaskId
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +13,13 @@ from api.tasks import checks
 from api.tasks.answers import CreatedTask
 from api.tasks.schemas import CreateTaskBody
 from api.vault import TaskKeys
+from engine import names
+from engine.spec import TaskSpec
+from ledger import audit, idempotency, outbox, tasks
+from ledger.audit import Actor, Entry
+from ledger.idempotency import Reply
+from ledger.tasks import NewTask
+from ledger.values import TaskId
 
 _UNIQUE_TRIES = 3
 
@@ -84,9 +84,7 @@ class _Creation:
                 connection, self.actor.project_id, self.repeatable.key, self.repeatable.body_sha256
             )
         except idempotency.KeyReused as reused:
-            raise ApiError(
-                "OMS.0001", "Idempotency-Key was used for another request", status=409
-            ) from reused
+            raise ApiError("OMS.0001", "Idempotency-Key was used for another request", status=409) from reused
 
     async def _check_quota(self, connection: AsyncConnection) -> None:
         limits = self.parts.settings

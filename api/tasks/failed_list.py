@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from api.context import Services
+from api.errors import ApiError
 from connectors.endpoints import EndpointError
 from connectors.errors import NotFound, StoreError
 from connectors.locations import Credentials, Location
@@ -10,9 +12,6 @@ from connectors.registry import UnsupportedCloud, open_store
 from connectors.wire import Wire
 from engine.failures import Side
 from engine.spec import CloudType, DestinationNode
-
-from api.context import Services
-from api.errors import ApiError
 
 LOOK_SECONDS = 10.0
 

@@ -4,8 +4,6 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from ledger import tasks
-from ledger.tasks import Filter, TaskRow
 
 from api.context import Services, services
 from api.errors import ApiError, responses
@@ -16,7 +14,8 @@ from api.tasks.creation import Repeatable, create_task
 from api.tasks.schemas import BandwidthPolicyBody, BatchUpdateBody, CreateTaskBody, StartTaskBody
 from api.tasks.views import figures_of, task_answer
 from api.validation import QueryNumber
-
+from ledger import tasks
+from ledger.tasks import Filter, TaskRow
 
 router = APIRouter(
     prefix="/v2/{project_id}/tasks",
@@ -31,7 +30,7 @@ TaskPath = Annotated[str, Path(min_length=1, max_length=1024, pattern=r"^[0-9]{1
 
 
 @router.get("", operation_id="ListTasks")
-async def list_tasks(  # noqa: PLR0913 - one parameter for each of table 5-12
+async def list_tasks(
     request: Request,
     project_id: ProjectId,
     group_id: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
@@ -120,5 +119,3 @@ def _shown(parts: Services, row: TaskRow) -> TaskAnswer:
     average = size * 1000 // row.running_ms if row.running_ms else 0
     speed = parts.speeds.measure(row.id, int(row.now.timestamp() * 1000), size, average)
     return task_answer(row, figures_of(row, speed), parts.settings.since_unit)
-
-

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from engine.spec import CloudType, ConsistencyCheck, OverwriteMode, Priority, StoragePolicy, TaskType
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
 from api.tasks.choices import CdnAuthentication, CdnProtocol, CryptoType, Language, Trigger
 from api.validation import Flag, Long, Text
+from engine.spec import CloudType, ConsistencyCheck, OverwriteMode, Priority, StoragePolicy, TaskType
 
 Secret = Annotated[SecretStr, Field(max_length=16_384)]
 Key = Annotated[SecretStr, Field(max_length=100)]

@@ -3,13 +3,6 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from engine import codes
-from engine.outcomes import Tally
-from engine.progress import Figures, Progress, figures
-from engine.spec import Priority, TaskType
-from engine.states import TaskStatus
-from ledger.tasks import TaskRow
-
 from api.settings import SinceUnit
 from api.tasks.answers import (
     BandwidthAnswer,
@@ -20,6 +13,12 @@ from api.tasks.answers import (
     SourceAnswer,
     TaskAnswer,
 )
+from engine import codes
+from engine.outcomes import Tally
+from engine.progress import Figures, Progress, figures
+from engine.spec import Priority
+from engine.states import TaskStatus
+from ledger.tasks import TaskRow
 
 _PRIORITIES = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 _MESSAGE_LIMIT = 1024
@@ -82,14 +81,16 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
 def _source(row: TaskRow) -> SourceAnswer:
     source = row.spec.source
     listed = source.list_file
-    shown = listed and ListFileAnswer(list_file_key=listed.key, obs_bucket=listed.bucket, list_file_num=listed.count)
+    shown = None
+    if listed is not None:
+        shown = ListFileAnswer(list_file_key=listed.key, obs_bucket=listed.bucket, list_file_num=listed.count)
     return SourceAnswer(
         bucket=source.bucket,
         cloud_type=source.cloud_type.value,
         region=source.region,
         app_id=source.app_id,
         object_key=list(source.object_keys),
-        list_file=shown if row.spec.task_type in (TaskType.LIST, TaskType.URL_LIST) else None,
+        list_file=shown,
     )
 
 

@@ -7,7 +7,9 @@ from api.errors import ApiError, responses
 from api.guard import GuardedRoute
 from api.versions.schemas import Link, Version, Versions
 
-router = APIRouter(route_class=GuardedRoute, tags=["versions"], responses=responses(400, 401, 403, 404, 405, 503))
+router = APIRouter(
+    route_class=GuardedRoute, tags=["versions"], responses=responses(400, 401, 403, 404, 405, 503)
+)
 
 _UPDATED = {"v2": "2020-04-01T12:00:00Z"}
 

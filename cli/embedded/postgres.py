@@ -22,6 +22,7 @@ USER = "oms"
 DATABASE = "oms"
 START_SECONDS = 120.0
 CRASH_SECONDS = 10.0
+_SETTINGS_FILE = "oms.conf"
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -45,6 +46,9 @@ _SETTINGS = {
     "dynamic_shared_memory_type": "mmap",
     "max_parallel_workers_per_gather": "0",
     "max_parallel_maintenance_workers": "0",
+    # No background process but those that every server needs; none of them is called a worker while idle.
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
     "logging_collector": "off",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
@@ -81,6 +85,7 @@ class Postgres:
         if not (self.home / "PG_VERSION").exists():
             self._create_cluster(identity)
         give(self.home, identity)
+        self._write_settings(identity)
         self._launch(identity)
         self._wait_until_answering(time.monotonic() + START_SECONDS)
         self._create_database()
@@ -114,12 +119,20 @@ class Postgres:
         )
         if result.returncode != 0:
             raise EmbeddedError(f"initdb failed:\n{result.stderr.decode(errors='replace').strip()}")
+        with (draft / "postgresql.conf").open("a") as file:
+            file.write(f"include '{_SETTINGS_FILE}'\n")
         draft.rename(self.home)
 
-    def _launch(self, identity: Identity) -> None:
+    def _write_settings(self, identity: Identity) -> None:
+        # In a file, so that a restart by Postgres's own tools finds the same ones.
         values = {**_SETTINGS, "unix_socket_directories": f'"{self.sockets}"', **self.settings}
-        options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
-        command = (postgres_program("postgres"), "-D", str(self.home), *options)
+        lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in values.items()]
+        path = self.home / _SETTINGS_FILE
+        path.write_text("".join(lines))
+        os.chown(path, *identity.owner)
+
+    def _launch(self, identity: Identity) -> None:
+        command = (postgres_program("postgres"), "-D", str(self.home))
         # SIGQUIT ends the postmaster and all backends at once and leaves no shared memory or socket behind.
         launch = Launch(command, self.log, _environment(), identity, signal.SIGQUIT, self.home)
         self.process = spawn(launch)

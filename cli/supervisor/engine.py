@@ -1,9 +1,10 @@
 """The whole of `oms up`: servers, schema, credentials, services, from the first lock to the last stop."""
 
+import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +40,20 @@ class Plan:
     void: Callable[[str, str], None] = void_leases_of
 
 
-def all_services(workers: int) -> ServiceList:
-    """The API, `workers` workers and the scheduler."""
+def worker_names(count: int, root: Path, *, shared: bool) -> list[str]:
+    """worker-1 and up; in a database shared with other engines the names tell this engine from the others."""
+    mark = hashlib.blake2b(f"{os.uname().nodename}:{root}".encode(), digest_size=4).hexdigest()
+    suffix = f"-{mark}" if shared else ""
+    return [f"worker-{number}{suffix}" for number in range(1, count + 1)]
+
+
+def all_services(names: Sequence[str]) -> ServiceList:
+    """The API, workers of these names and the scheduler."""
 
     def services(port: int, values: Mapping[str, str], logs: Path) -> list[Service]:
         return [
             api_service(port, values, logs),
-            *worker_services(workers, values, logs),
+            *worker_services(names, values, logs),
             beat_service(values, logs),
         ]
 

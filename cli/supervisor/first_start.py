@@ -5,11 +5,14 @@ import base64
 import importlib
 import inspect
 import json
+import logging
 import os
 import secrets
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger("oms.supervisor")
 
 
 def prepare_installation(url: str, master_key: Path, credentials: Path) -> None:
@@ -35,6 +38,8 @@ def ensure_credentials(url: str, master_key: Path, credentials: Path) -> None:
     created = _call("ledger.bootstrap", "ensure_first_user", url, str(master_key))
     if created is not None:
         write_private(credentials, json.dumps(created, indent=2).encode() + b"\n")
+    elif not credentials.exists():
+        log.warning("credentials_not_written file=%s reason=the first user exists already", credentials)
 
 
 def void_leases_of(url: str, worker_name: str) -> None:

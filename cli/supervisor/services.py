@@ -1,7 +1,7 @@
 """Which services `oms up` runs, as data."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,8 @@ def api_service(port: int, values: Mapping[str, str], logs: Path) -> Service:
     return Service("api", _oms("api", "--port", str(port)), child_environment(values), logs / "api.log")
 
 
-def worker_services(count: int, values: Mapping[str, str], logs: Path) -> list[Service]:
-    """`count` workers, named worker-1 and up."""
-    names = [f"worker-{number}" for number in range(1, count + 1)]
+def worker_services(names: Sequence[str], values: Mapping[str, str], logs: Path) -> list[Service]:
+    """Workers of these names, each unique in the database."""
     return [
         Service(
             name,

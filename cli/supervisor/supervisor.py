@@ -46,15 +46,15 @@ class Supervisor:
         supervised = Supervised(name, server)
         self.servers.append(supervised)
         supervised.start()
-        log.info("server_started name=%s", name)
+        log.info("started name=%s", name)
 
     def start_services(self, services: Iterable[Service]) -> None:
-        """Starts all services."""
+        """Starts all services; what one of the same name held in an earlier life is voided first."""
         for service in services:
-            supervised = Supervised(service.name, ServiceProcess(service))
+            supervised = Supervised(service.name, ServiceProcess(service), due_at=0.0)
             self.services.append(supervised)
-            supervised.start()
-            log.info("service_started name=%s", service.name)
+            self._note_leases(supervised)
+        self.tick()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Keeps all alive until `ready()`; raises EmbeddedError when one keeps ending or time is over."""
@@ -92,7 +92,7 @@ class Supervisor:
         self._void()
         for supervised in (*self.servers, *self.services):
             if supervised.due() and supervised.name not in self._unvoided:
-                self._restart(supervised)
+                self._start_due(supervised)
 
     def stop(self) -> None:
         """Ends the services, those with leases first; further signals of the operator change nothing."""
@@ -117,14 +117,14 @@ class Supervisor:
             one.runnable.process = None
         return {name for name, process in running.items() if process.returncode != 0}
 
-    def _restart(self, supervised: Supervised) -> None:
+    def _start_due(self, supervised: Supervised) -> None:
         try:
             supervised.start()
         except (EmbeddedError, OSError) as error:
-            log.error("restart_failed name=%s error=%s", supervised.name, error)
+            log.error("start_failed name=%s error=%s", supervised.name, error)
             supervised.postpone()
         else:
-            log.info("restarted name=%s", supervised.name)
+            log.info("started name=%s", supervised.name)
 
     def _note_leases(self, supervised: Supervised) -> None:
         if isinstance(supervised.runnable, ServiceProcess) and supervised.runnable.service.leases:

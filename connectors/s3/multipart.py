@@ -24,7 +24,9 @@ async def create_upload(channel: Channel, key: bytes, options: WriteOptions) -> 
     operation = Operation.CREATE_UPLOAD
     headers = write_headers(options, channel.dialect, operation)
     answer = await channel.call(Ask(operation, "POST", key, (("uploads", None),), headers))
-    upload_id = _document(answer, operation, "InitiateMultipartUploadResult").text("UploadId")
+    upload_id = _document(
+        answer, operation, "InitiateMultipartUploadResult", "InitiateMultipartUpload"
+    ).text("UploadId")
     if not upload_id:
         raise broken(operation, answer, "the answer names no upload")
     return upload_id

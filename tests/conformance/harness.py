@@ -119,13 +119,13 @@ def rclone_server() -> Iterator[Harness]:
     port, root = _free_port(), Path(tempfile.mkdtemp(prefix="omsc-", dir="/tmp"))
     rclone = Path(sys.executable).with_name("rclone")
     command = [str(rclone), "serve", "s3", "--auth-key", f"{AK},{SK}", "--addr", f"127.0.0.1:{port}"]
-    command += ["--vfs-cache-mode", "off", "--config", os.devnull, "--dir-cache-time", "0", str(root)]
+    command += ["--config", os.devnull, str(root)]
     try:
         with _running(command, port):
             yield Harness(
                 "AWS rclone",
                 "AWS",
-                lambda name: (root / name).mkdir(),
+                _boto_bucket(port),
                 f'endpoint: "http://127.0.0.1:{port}"',
                 gaps=RCLONE,
             )

@@ -15,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 STATE = "/var/lib/oms"
+ENDPOINTS = "/etc/oms/endpoints.yaml"
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -58,7 +59,12 @@ class Outside:
 
     def placed(self, text: str) -> str:
         """Paths of the container as paths of the test."""
-        return text.replace(STATE, str(self.state)).replace("/tmp/", f"{self.state}/")
+        local = {
+            ENDPOINTS: str(ROOT / "deploy" / "endpoints.yaml"),
+            STATE: str(self.state),
+            "/tmp": str(self.state),
+        }
+        return re.sub(rf"{ENDPOINTS}|{STATE}|/tmp(?=/)", lambda hit: local[hit[0]], text)
 
 
 @contextmanager

@@ -100,9 +100,15 @@ def start(
 
 
 @contextmanager
-def running(data: Path, **options: object) -> Iterator[Engine]:
+def running(
+    data: Path,
+    *,
+    workers: int = 2,
+    prefix: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Engine]:
     """An engine that is ready; ended at the end whatever happened."""
-    engine = start(data, **options)  # type: ignore[arg-type] - handed through
+    engine = start(data, workers=workers, prefix=prefix, environment=environment)
     try:
         engine.wait_ready()
         yield engine

@@ -109,10 +109,9 @@ def test_the_settings_are_durable_and_no_port_is_open(tmp_path: Path, sockets: P
         "dynamic_shared_memory_type": "mmap",
     }
     with psycopg.connect(server.url()) as connection:
-        query = "SELECT datcollate FROM pg_database WHERE datname = 'oms'"
-        found = {"lc_collate": connection.execute(query).fetchone()[0]}  # type: ignore[index] - one row
-        for name in set(wanted) - {"lc_collate"}:
-            found[name] = connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0]  # type: ignore[index] - one row
+        locale = "SELECT 'lc_collate', datcollate FROM pg_database WHERE datname = 'oms'"
+        setting = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)"
+        found = dict([*connection.execute(locale), *connection.execute(setting, [list(wanted)])])
     assert server.process is not None
     assert psutil.Process(server.process.pid).net_connections("inet") == []
     assert server.stop() == 0

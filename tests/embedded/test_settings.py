@@ -21,6 +21,8 @@ from cli.supervisor.supervised import LONGEST_PAUSE, STEADY_SECONDS, BackOff
         "ALIBABA_CLOUD_ROLE_ARN",
         "HTTP_PROXY",
         "no_proxy",
+        "OMS_SRC_SK",
+        "OMS_PASSWORD",
     ],
 )
 def test_credentials_and_proxies_are_not_handed_on(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

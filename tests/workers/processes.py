@@ -96,23 +96,26 @@ class Rows:
 
     def add_task(self, task_id: int, *, status: int = 2, units: int = 0, region: str = "r") -> None:
         """A task whose run is active, with units of three objects each."""
-        self.run(
-            "INSERT INTO task (id, project_id, name, task_type, region, spec, status)"
-            " VALUES (%s, %s, 't', 'object', %s, '{}', %s)",
-            task_id,
-            PROJECT,
-            region,
-            status,
-        )
-        self.run("INSERT INTO run (task_id, run_no, phase) VALUES (%s, 1, 'active')", task_id)
-        self.run("INSERT INTO counter (task_id, run_no, shard) SELECT %s, 1, generate_series(0, 15)", task_id)
-        # One range stays open, so nobody wants to finish the run.
-        self.run(
-            "INSERT INTO key_range (task_id, run_no, lo, prefix, exact, not_before)"
-            " VALUES (%s, 1, '', '', false, 'infinity')",
-            task_id,
-        )
-        self.add_units(task_id, units)
+        with self.connection.transaction():
+            self.run(
+                "INSERT INTO task (id, project_id, name, task_type, region, spec, status)"
+                " VALUES (%s, %s, 't', 'object', %s, '{}', %s)",
+                task_id,
+                PROJECT,
+                region,
+                status,
+            )
+            self.run("INSERT INTO run (task_id, run_no, phase) VALUES (%s, 1, 'active')", task_id)
+            self.run(
+                "INSERT INTO counter (task_id, run_no, shard) SELECT %s, 1, generate_series(0, 15)", task_id
+            )
+            # One range stays open, so nobody wants to finish the run.
+            self.run(
+                "INSERT INTO key_range (task_id, run_no, lo, prefix, exact, not_before)"
+                " VALUES (%s, 1, '', '', false, 'infinity')",
+                task_id,
+            )
+            self.add_units(task_id, units)
 
     def add_units(self, task_id: int, units: int) -> None:
         self.run(

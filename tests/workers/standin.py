@@ -1,6 +1,6 @@
 """A worker process that moves nothing: it claims real units, waits, and journals them as copied.
 
-Started as `python -m tests.workers.standin NAME UNIT_SECONDS`. SIGUSR1 blocks its event loop for good.
+Started as `python -m tests.workers.standin NAME UNIT_SECONDS`. SIGWINCH blocks its event loop for good.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ def main() -> None:
     os.environ["OMS_WORKER_NAME"] = name
     secrets = Secrets()
     loops: list[asyncio.AbstractEventLoop] = []
-    signal.signal(signal.SIGUSR1, lambda *_: loops[0].call_soon_threadsafe(time.sleep, 3600))
+    signal.signal(signal.SIGWINCH, lambda *_: loops[0].call_soon_threadsafe(time.sleep, 3600))
 
     def make(given: Materials) -> TransferWorker:
         return Standin(given, unit_seconds)

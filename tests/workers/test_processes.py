@@ -133,7 +133,7 @@ def test_sigterm_releases_all_leases_within_three_seconds(
         server.kill()
     worker = start(server.url, unit_seconds=600, OMS_POLL_SECONDS=1)
     rows.add_task(1, units=10)
-    until(lambda: rows.leased() == 4, 10)
+    until(lambda: rows.leased() > 0, 10)
     worker.child.send_signal(signal.SIGTERM)
     assert until(lambda: rows.leased() == 0, 3) < 3
     assert worker.child.wait(5) == 0
@@ -144,7 +144,7 @@ def test_sigterm_releases_all_leases_within_three_seconds(
 def test_a_second_sigterm_changes_nothing(rows: Rows, server: MortalRedis, start: Start) -> None:
     worker = start(server.url, unit_seconds=600, OMS_POLL_SECONDS=1)
     rows.add_task(1, units=10)
-    until(lambda: rows.leased() == 4, 10)
+    until(lambda: rows.leased() > 0, 10)
     worker.child.send_signal(signal.SIGTERM)
     time.sleep(0.05)
     status, _ = worker.end(signal.SIGTERM)
@@ -160,7 +160,7 @@ def test_the_watchdog_ends_a_process_whose_loop_is_blocked(
     time.sleep(3)
     assert worker.child.poll() is None
     assert time.time() - file.stat().st_mtime < 1
-    status, seconds = worker.end(signal.SIGUSR1)
+    status, seconds = worker.end(signal.SIGWINCH)
     assert status == 70
     assert 1.5 < seconds < 4
     assert worker.count("loop_stands_still") == 1

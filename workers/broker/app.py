@@ -5,10 +5,12 @@ A message may be lost, doubled or late without harm (reliability.md 3.13); these
 
 from collections.abc import Mapping
 from enum import StrEnum
+from ssl import CERT_REQUIRED
 
 from celery import Celery
 
 from workers.broker.settings import broker_url
+from workers.broker.transport import Messaging
 
 SLICE = "workers.tasks.slice"
 DISPATCH = "workers.tasks.dispatch"
@@ -36,9 +38,10 @@ _ORDER = (QueueName.CONTROL, QueueName.HIGH, QueueName.MEDIUM, QueueName.LOW)
 
 def create_app(redis_url: str, transport: Mapping[str, object] | None = None) -> Celery:
     """An app that talks to this Redis; `transport` is laid over the transport options."""
-    app = Celery("oms", set_as_current=False)
+    app = Celery("oms", amqp=Messaging, set_as_current=False)
     app.conf.update(
         broker_url=broker_url(redis_url),
+        broker_use_ssl={"ssl_cert_reqs": CERT_REQUIRED} if redis_url.startswith("rediss:") else None,
         **_reconnection(),
         **_delivery(),
         **_worker(),

@@ -22,6 +22,5 @@ def broker_url(url: str) -> str:
         return url
     if parts.scheme != "unix":
         raise ValueError(f"{REDIS_URL} must begin with redis://, rediss:// or unix://, not {parts.scheme}://")
-    login = f"{parts.netloc}" if parts.netloc else ""
     query = parts.query.replace("db=", "virtual_host=")
-    return f"redis+socket://{login}{parts.path}" + (f"?{query}" if query else "")
+    return f"redis+socket://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from connectors.locations import Credentials
 from engine.failures import Side
-from ledger import credentials, dispatch, outbox
+from ledger import credentials, dispatch
+from ledger.outbox import WAKE
 from ledger.pool import Pool, fetch_one
 from ledger.values import TaskId
 from workers.tasks.dispatcher import Due
@@ -14,6 +15,10 @@ from workers.tasks.stores import Keyring
 
 # Any constant will do; it is the dispatcher's among the advisory locks of the database.
 _ELECTION = 7_105_001
+_UNSENT = """
+SELECT id, (payload ->> 'task_id')::bigint AS task_id FROM outbox
+ WHERE sent_at IS NULL AND topic = %(topic)s ORDER BY id LIMIT 1000"""
+_SENT = "UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY(%(ids)s) AND sent_at IS NULL"
 
 
 class LedgerBoard:
@@ -35,8 +40,9 @@ class LedgerBoard:
         return [Due(task.task_id, task.priority) for task in await dispatch.promote(self._pool, self._slots)]
 
     async def settle(self) -> bool:
-        """Closes what has drained."""
-        return await dispatch.settle(self._pool)
+        """Closes what has drained, and tells whether more is draining."""
+        await dispatch.settle(self._pool)
+        return bool(await self._pool.fetch_all(dispatch.DRAINING))
 
     async def expire_waiting(self) -> None:
         """Ends what waited too long."""
@@ -55,11 +61,12 @@ class LedgerOutbox:
 
     async def unsent(self) -> Sequence[Waking]:
         """Rows of the topic that wakes."""
-        return [Waking(row.id, row.task_id) for row in await outbox.unsent(self._pool)]
+        rows = await self._pool.fetch_all(_UNSENT, {"topic": WAKE})
+        return [Waking(row["id"], row["task_id"]) for row in rows]
 
     async def mark_sent(self, ids: Sequence[int]) -> None:
         """These have been passed on."""
-        await outbox.mark(self._pool, ids)
+        await self._pool.execute(_SENT, {"ids": list(ids)})
 
 
 class LedgerRoll:

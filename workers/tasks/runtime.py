@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -104,7 +105,7 @@ class Runtime:
         assert self._loop is not None
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        except (asyncio.CancelledError, RuntimeError):
+        except (CancelledError, RuntimeError):
             if self._stopping is not None and self._stopping.is_set():
                 return False
             raise
@@ -163,9 +164,9 @@ class Runtime:
 async def _end(parts: Parts, turns: list[asyncio.Task[None]]) -> None:
     """Leases first, since others wait for them; then the rest, within CLOSE_SECONDS."""
     log.info("worker_stopping")
+    await _within(RELEASE_SECONDS, "release", parts.worker.stop())
     for turn in turns:
         turn.cancel()
-    await _within(RELEASE_SECONDS, "release", parts.worker.stop())
     await asyncio.gather(*turns, return_exceptions=True)
     await _within(CLOSE_SECONDS / 2, "farewell", parts.pulse.farewell())
     await _within(CLOSE_SECONDS / 2, "close", parts.close())

@@ -82,7 +82,7 @@ class LeaseKeeper:
             if fence in ours:
                 lease.deadline = sent_at + self._ledger.lease_seconds
             elif fence in self._held:
-                log.warning("lease_lost", extra={"fence": str(fence)})
+                log.info("lease_not_renewed", extra={"fence": str(fence)})
                 lease.gone.set()
 
     def _expire(self) -> None:

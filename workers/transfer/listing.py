@@ -7,11 +7,13 @@ from pathlib import Path
 
 from connectors.errors import NotFound
 from connectors.objects import ObjectInfo, ObjectPage
+from engine.listfile import ListRefused
 from engine.policy import UNKNOWN
 from engine.spec import TaskType
 from ledger.values import RangeClaim
 from workers.transfer.context import TaskContext
 from workers.transfer.lists import ListFile, sort_list, spool_folder
+from workers.transfer.signals import TaskFailed
 
 PAGE = 1000
 
@@ -59,7 +61,10 @@ async def _single_page(context: TaskContext, claim: RangeClaim) -> AsyncGenerato
 async def _listed_pages(context: TaskContext, start: bytes) -> AsyncGenerator[ObjectPage, None]:
     """Lines as objects of unknown size and version; equal keys always share a page, in the order of their lines."""
     with spool_folder() as folder:
-        lines = await sort_list(ListFile(context), Path(folder))
+        try:
+            lines = await sort_list(ListFile(context), Path(folder))
+        except ListRefused as refused:
+            raise TaskFailed(refused.code, str(refused)) from refused
         rows = lines.read(start)
         page = [_unknown(line.key) for line in islice(rows, PAGE)]
         for line in rows:

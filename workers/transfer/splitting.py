@@ -2,7 +2,7 @@
 
 The keys that a store returns to a probe are the cuts, so a cut never lies in an empty stretch. First the level is
 found at which the rest of the range branches (a binary search over the length of the current key), then the
-branches of that level are walked.
+branches of that level are walked, and while they are few those of the levels below.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,19 @@ async def split_points(
     if here is None or start is None:
         return []
     probe = _Probe(context, prefix, cursor, hi)
-    level = await _level(probe, here, len(_text(prefix) or ""), _shared(here, start) + 1)
-    return await _branches(probe, here, level, context.limits.spread) if level else []
+    deepest = min(_shared(here, start) + 1, len(here))
+    level = await _level(probe, here, len(_text(prefix) or ""), deepest)
+    points: list[bytes] = []
+    while 0 < level <= deepest and len(points) < context.limits.spread // 2:
+        points = await _branches(probe, here, level, context.limits.spread - len(points)) + points
+        probe.narrow(points)
+        level += 1
+    return points
 
 
 async def _level(probe: "_Probe", here: str, low: int, high: int) -> int:
     """The smallest length of a beginning of `here` beyond which the range still has keys; 0 when there is none."""
     found = 0
-    high = min(high, len(here))
     while low < high:
         middle = (low + high) // 2
         if middle and await probe.beyond(here[:middle]) is not None:
@@ -67,6 +72,12 @@ class _Probe:
         if beginning not in self._known:
             self._known[beginning] = await self._ask(max((beginning + ABOVE).encode(), self._cursor))
         return self._known[beginning]
+
+    def narrow(self, points: list[bytes]) -> None:
+        """Look only below the first of `points` from now on."""
+        if points:
+            self._hi = points[0]
+            self._known.clear()
 
     async def _ask(self, after: bytes) -> bytes | None:
         context = self._context

@@ -63,8 +63,12 @@ class UnitWork:
             await asyncio.gather(work, stop, lost, return_exceptions=True)
 
     def _lanes(self, n: int) -> int:
-        """One at a time after a crash, so that a crash names its object."""
-        return 1 if self._claim.crashes else min(n, self._context.limits.runners)
+        return 1 if self._isolated else min(n, self._context.limits.runners)
+
+    @property
+    def _isolated(self) -> bool:
+        """One object at a time after two crashes, so that the next one names its object."""
+        return self._claim.crashes > 1 or self._claim.suspect is not None
 
     async def _lane(self, left: Iterator[tuple[int, Entry]]) -> None:
         context = self._context
@@ -78,7 +82,7 @@ class UnitWork:
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
         claim = self._claim
-        if not claim.crashes:
+        if not self._isolated:
             return None
         if claim.suspect == idx and claim.crashes >= MOST_CRASHES:
             return Outcome(

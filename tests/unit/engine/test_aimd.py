@@ -75,6 +75,17 @@ def test_it_comes_back_by_doubling_to_the_last_window_that_held():
     assert list(dict.fromkeys(store.run(2.5))) == [32, 56, 60, 64, 68, 72]
 
 
+def test_a_store_that_refuses_for_a_while_does_not_cost_the_window_for_good():
+    window = Window(start=64)
+    store = Store(window, capacity=10)
+    store.run(0.7)
+    for round_trip in (7, 8, 9, 10):
+        window.on_throttle(now=round_trip / 10, sent_at=round_trip / 10 - 0.05)
+    assert window.limit == 8
+    store.tick = 10
+    assert list(dict.fromkeys(store.run(2.5))) == [8, 16, 32, 42, 46, 50]
+
+
 def test_a_window_that_was_refused_before_it_held_is_not_aimed_at():
     window = Window(start=64)
     store = Store(window, capacity=10)

@@ -58,7 +58,15 @@ def test_an_empty_page_with_a_marker_moves_the_end():
 
 @pytest.mark.parametrize(
     ("page", "after"),
-    [([b"e", b"d"], None), ([b"d", b"d"], None), ([b"d"], b"b"), ([b"d"], b"c"), ([b"d"], b"a")],
+    [
+        ([b"e", b"d"], None),
+        ([b"d", b"d"], None),
+        ([b"d"], b"b"),
+        ([b"d"], b"c"),
+        ([b"d"], b"a"),
+        ([], b"c"),
+        ([], b"a"),
+    ],
 )
 def test_a_page_that_is_not_in_order_is_refused(page, after):
     window = read(DestinationWindow.opened(b""), [b"c"], b"c")

@@ -21,6 +21,10 @@ def test_the_time_is_that_of_the_zone():
     assert task_name("a", "b", there, 1) == "a-b-20161028051637786_1"
 
 
+def test_milliseconds_have_three_digits():
+    assert task_name("a", "b", NOW.replace(microsecond=7_999), 1) == "a-b-20161027211637007_1"
+
+
 def test_a_list_of_urls_has_no_source_bucket():
     assert task_name("", "b", NOW, 1) == "url-b-20161027211637786_1"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import manifest
-from engine._columns import Damaged
+from engine._columns import Damaged, Reader, Writer
 from engine.manifest import MAX_ENTRIES, Entry
 from engine.outcomes import Outcome, OutcomeKind, Tally, decode, encode, tally
 
@@ -59,6 +59,29 @@ def test_a_segment_comes_back_as_it_was(outcomes):
 @given(ENTRIES)
 def test_a_manifest_comes_back_as_it_was(entries):
     assert manifest.decode(manifest.encode(entries)) == entries
+
+
+@pytest.mark.parametrize("span", [0, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**63 - 1])
+def test_numbers_of_any_span_come_back(span):
+    outcomes = [Outcome(0, OutcomeKind.OK, b"k", size, "") for size in (0, span, -1 if span < 2**62 else 0)]
+    assert decode(encode(outcomes)) == outcomes
+    shifted = [Entry(b"k", size, 7, "") for size in (-3, span - 3)]
+    assert manifest.decode(manifest.encode(shifted)) == shifted
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udcffb", "\0", "", "日本"])
+def test_any_text_comes_back(text):
+    outcomes = [Outcome(0, OutcomeKind.FAIL, b"k", 0, text, detail=text, dst_etag="x")]
+    assert decode(encode(outcomes)) == outcomes
+
+
+def test_lengths_that_do_not_add_up_are_damaged():
+    columns = Writer()
+    columns.numbers([1, 2])
+    columns.blobs([b"abcd"])
+    columns.pieces[4:8] = []
+    with pytest.raises(Damaged):
+        Reader(columns.sealed()).blobs()
 
 
 def usual(count):
