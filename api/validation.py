@@ -79,7 +79,7 @@ def _rank(error: Mapping[str, Any]) -> int:
         return 1
     if kind in _TYPES or (kind in ("enum", "literal_error") and not isinstance(error.get("input"), str)):
         return 2
-    return 3 if kind in ("too_long", "too_short") else 4
+    return 3 if kind in ("too_long", "too_short") and isinstance(error.get("input"), list) else 4
 
 
 def _place(error: Mapping[str, Any]) -> str:

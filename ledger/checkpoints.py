@@ -10,13 +10,14 @@ from ledger.values import Checkpointed, Desired, NewSegment, UnitClaim
 
 # Bits are set only where none is set yet, so no object gets two outcomes. A suspect that got its outcome is cleared,
 # and without a suspect any progress ends the row of crashes. Closing keeps the claim's id: that is how its owner
-# recognises a commit whose answer was lost.
+# recognises a commit whose answer was lost. The manifest goes: the segments hold all that it named.
 CHECKPOINT = f"""
 WITH f AS (
   UPDATE unit SET done = done | %(mask)s::text::bit varying, seq = seq + 1,
          state = CASE WHEN bit_count(done | %(mask)s::text::bit varying) = n THEN 'done' ELSE state END,
          lease_until = CASE WHEN bit_count(done | %(mask)s::text::bit varying) = n THEN 'epoch'
                             ELSE clock_timestamp() + make_interval(secs => %(lease)s) END,
+         manifest = CASE WHEN bit_count(done | %(mask)s::text::bit varying) = n THEN '' ELSE manifest END,
          crash_n = CASE WHEN get_bit(%(mask)s::text::bit varying, coalesce(crash_idx, cur_idx, %(first)s)) = 1
                         THEN 0 ELSE crash_n END
    WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased' AND seq = %(seq)s

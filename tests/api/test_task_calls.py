@@ -337,7 +337,7 @@ def test_batch_updates_reach_a_group(api: Service, ann: Account) -> None:
     ("body", "code"),
     [({}, "OMS.0001"), ({"ids": [1], "group_id": "g"}, "OMS.0001"), ({"ids": list(range(21))}, "OMS.1003"),
      ({"ids": []}, "OMS.0001"), ({"ids": ["1"]}, "OMS.1002"), ({"ids": [1], "bandwidth_policy": None}, "OMS.1004"),
-     ({"group_id": "nothing"}, "OMS.1009"), ({"ids": [2**63 - 1]}, "OMS.1009"), ({"ids": [2**63]}, "OMS.1002"),
+     ({"group_id": "nothing"}, "OMS.1009"), ({"ids": [2**63 - 1]}, "OMS.1009"), ({"ids": [2**63]}, "OMS.0001"),
      ({"ids": [1], "task_priority": "URGENT"}, "OMS.0001")],
 )  # fmt: skip
 def test_wrong_batch_updates_are_refused(api: Service, ann: Account, body: dict[str, object], code: str) -> None:

@@ -172,5 +172,37 @@ def _boto_bucket(port: int) -> Callable[[str], None]:
     return lambda name: client.create_bucket(Bucket=name)
 
 
-MOTO: Gaps = {}
-RCLONE: Gaps = {}
+def _for_each(check: str, parameters: str, reason: str) -> Gaps:
+    return {(check, parameter): reason for parameter in parameters.split()}
+
+
+_KEY = "test_a_key_arrives_under_its_exact_bytes"
+_TWINS = "test_twins_stay_two_objects"
+_FILES = "objects are files of a file system: no dot segments, empty segments or folder objects"
+
+MOTO: Gaps = {
+    **_for_each(_KEY, "newline control carriage-return crlf-header", "its router finds no key with a line end"),
+    ("test_a_key_over_1024_bytes_is_rejected", ""): "it takes keys of any length",
+    ("test_a_wrong_md5_is_refused_and_stores_nothing", ""): "it does not look at Content-MD5",
+    ("test_a_wrong_md5_refuses_the_part", ""): "it does not look at Content-MD5",
+    ("test_an_aborted_upload_leaves_nothing", ""): "it answers 500 to Complete of an aborted upload",
+    ("test_a_second_complete_finds_no_upload", ""): "it completes an upload twice",
+}
+
+RCLONE: Gaps = {
+    **_for_each(_KEY, "a/../b a/./b ../x dot-dot dot /lead a//b //two end/ end/..", _FILES),
+    (_KEY, "1024-bytes"): "a file name holds at most 255 bytes",
+    **_for_each(_TWINS, "dots slashes object-and-folder", _FILES),
+    ("test_keys_come_in_byte_order", ""): _FILES,
+    ("test_a_prefix_lists_its_keys_only", ""): _FILES,
+    ("test_a_part_that_is_sent_again_replaces_the_first", ""): "parts are streamed on and cannot be replaced",
+    ("test_a_small_part_before_the_last_completes_nothing", ""): "it has no smallest part",
+    ("test_a_wrong_md5_refuses_the_part", ""): "a refused part voids the whole upload",
+    ("test_absent_holds_at_complete", ""): "it ignores conditions of writes",
+    ("test_absent_holds_for_a_new_key_only", ""): "it ignores conditions of writes",
+    ("test_an_etag_condition_guards_the_version", ""): "it ignores conditions of writes",
+    ("test_content_headers_arrive", ""): "it keeps the content type only",
+    ("test_a_storage_class_is_stored", "ARCHIVE"): "it has no storage classes",
+    ("test_a_storage_class_is_stored", "DEEP_ARCHIVE"): "it has no storage classes",
+    ("test_kms_is_asked_for_and_told", ""): "it has no encryption",
+}

@@ -143,7 +143,7 @@ async def test_a_claim_from_a_snapshot_before_the_pause_is_given_back(
     run = pool.run
 
     async def paused_right_after(work: object) -> object:
-        result = await run(work)  # type: ignore[arg-type]
+        result: object = await run(work)  # type: ignore[arg-type]
         monkeypatch.undo()
         await pool.execute("UPDATE task SET desired = 'pause', status = 7")
         return result

@@ -104,7 +104,7 @@ async def test_deadlocked_transactions_are_run_again(database_url: str) -> None:
             await fetch_one(connection, "SELECT FROM domain WHERE id = %s FOR UPDATE", [second])  # type: ignore[arg-type]
 
         await both.wait()
-        await pool.in_transaction(work)  # type: ignore[arg-type]
+        await pool.in_transaction(work)
 
     await asyncio.gather(swap("a", "b"), swap("b", "a"))
     assert len(runs) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from tests.storeserver.naming import class_name
 from tests.storeserver.xml import answer, element, escape
 
 MAX_KEYS = 1000
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_."
 _ENTRY = (
     b"<Contents><Key>%b</Key><LastModified>%b</LastModified><ETag>&quot;%b&quot;</ETag>"
     b"<Size>%d</Size>%b%b</Contents>"
@@ -48,6 +50,8 @@ def url_encoding(request: Request) -> bool:
 
 def encode_name(name: bytes, *, url: bool) -> bytes:
     """A key as it stands in the page: form-encoded (blank is `+`), or as it is."""
+    if not name.translate(None, _PLAIN):
+        return name
     if url:
         return quote(name, safe="/-_.*").replace("%20", "+").encode()
     return escape(name)
@@ -170,8 +174,13 @@ def _contents(request: Request, key: bytes, version: Version, *, url: bool, owne
         version.etag.encode(),
         version.size,
         b"<Owner><ID>storeserver</ID></Owner>" if owner else b"",
-        element("StorageClass", class_name(version.properties.storage_class, obs=request.obs)),
+        _class_element(version.properties.storage_class, request.obs),
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _class_element(storage_class: str, obs: bool) -> bytes:
+    return element("StorageClass", class_name(storage_class, obs=obs))
 
 
 def _spoil(page: Page, how: str, after: bytes) -> None:

@@ -136,25 +136,32 @@ class Bucket:
             yield self.versions[key][-1]
 
 
+_PLAIN = Properties()
+
+
 class SyntheticBucket(Bucket):
     """Objects that exist by rule only: their contents are their key repeated (zeros from 64 KiB on)."""
 
-    __slots__ = ("_rule", "_zeros_md5")
+    __slots__ = ("_rule", "_zeros", "_zeros_md5")
 
     def __init__(self, name: str, rule: Synthetic) -> None:
         super().__init__(name, _SYNTHETIC_EPOCH, BucketFlags())
         self._rule = rule
-        self._zeros_md5 = hashlib.md5(bytes(rule.size)).hexdigest() if rule.size >= _ZEROS_FROM else ""
+        zeros = rule.size == 0 or rule.size >= _ZEROS_FROM
+        self._zeros = Body((bytes(rule.size),), rule.size, "") if zeros else None
+        self._zeros_md5 = hashlib.md5(bytes(rule.size)).hexdigest() if zeros else ""
 
     def _key(self, number: int) -> bytes:
         return (self._rule.pattern % number).encode()
 
     def _object(self, number: int, key: bytes) -> Version:
+        modified = _SYNTHETIC_EPOCH + number // 1000
+        if self._zeros is not None:
+            return Version(key, self._zeros, self._zeros_md5, modified, _PLAIN)
         size = self._rule.size
-        content = bytes(size) if self._zeros_md5 else (key * (size // len(key) + 1))[:size]
-        etag = self._zeros_md5 or hashlib.md5(content).hexdigest()
-        body = Body((content,), size, etag)
-        return Version(key, body, etag, _SYNTHETIC_EPOCH + number % 31_536_000, Properties())
+        content = (key * (size // len(key) + 1))[:size]
+        etag = hashlib.md5(content).hexdigest()
+        return Version(key, Body((content,), size, etag), etag, modified, _PLAIN)
 
     def newest(self, key: bytes) -> Version | None:
         number = bisect_left(range(self._rule.count), key, key=self._key)

@@ -66,14 +66,14 @@ def test_delays_and_rates_take_their_time(server: ServerProcess, path: str) -> N
     server.faults.add(op="get", rate=2_000_000)
     begun = time.monotonic()
     assert _get(server, path).body == _BODY
-    assert 0.29 < time.monotonic() - begun < 1
+    assert time.monotonic() - begun > 0.29
     begun = time.monotonic()
     assert _get(server, path).body == _BODY
-    assert 0.25 < time.monotonic() - begun < 1
+    assert time.monotonic() - begun > 0.25
     server.faults.add(op="put", rate_in=2_000_000)
     begun = time.monotonic()
     assert signed(server, "PUT", path, body=_BODY).status == 200
-    assert 0.25 < time.monotonic() - begun < 1
+    assert time.monotonic() - begun > 0.25
 
 
 def test_every_request_can_be_late(server: ServerProcess, path: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from tests.storeserver import ServerProcess, StoreConfig, StoreServer
 from tests.storeserver.body import Reader
 from tests.storeserver.index import SortedKeys
-from tests.storeserver_tests.client import AWKWARD_KEYS, s3
+from tests.storeserver_tests.client import AWKWARD_KEYS, s3, v4
 
 _LARGE = os.urandom(300_000)
 
@@ -68,6 +70,39 @@ def test_a_record_cut_short_is_dropped(tmp_path: Path) -> None:
         server.put("b", b"zz", b"again")
     with ServerProcess(StoreConfig(root=tmp_path)) as server:
         assert server.get("b", b"zz") == b"again"
+
+
+def test_a_damaged_record_ends_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "objects.log"
+    with ServerProcess(StoreConfig(root=tmp_path, buckets=["b"])) as server:
+        server.put("b", b"first", b"1")
+        whole = log.stat().st_size
+        server.put("b", b"second", b"2")
+    content = bytearray(log.read_bytes())
+    content[content.index(b'"second"') + 1] ^= 1
+    log.write_bytes(content)
+    with ServerProcess(StoreConfig(root=tmp_path)) as server:
+        assert server.keys("b") == [b"first"]
+        assert log.stat().st_size == whole
+
+
+def test_a_killed_upload_leaves_no_file(tmp_path: Path) -> None:
+    with ServerProcess(StoreConfig(root=tmp_path, buckets=["b"])) as server:
+        _fill(server)
+        headers = v4("PUT", f"{server.host}:{server.port}", "/b/half", {}) | {"content-length": "500000"}
+        head = "PUT /b/half HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        with socket.create_connection((server.host, server.port)) as sock:
+            sock.sendall(head.encode() + b"\r\n" + bytes(400_000))
+            while len(_files(tmp_path)) < 4:
+                time.sleep(0.01)
+            server.kill()
+    with ServerProcess(StoreConfig(root=tmp_path)) as server:
+        assert len(_files(tmp_path)) == 3
+        _check(server)
+
+
+def _files(root: Path) -> list[Path]:
+    return list((root / "data").glob("*/*"))
 
 
 def test_two_servers_do_not_share_a_root(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""kombu's Redis transport, except that it never puts messages back when a connection closes.
+"""kombu's Redis transport, except that a channel whose connection is lost is left alone.
 
-kombu 5.7 does so with the connection that has just been lost, fails with an AttributeError, and Celery ends the whole
-worker. A doorbell that is not put back costs at most the seconds until the next one.
+kombu 5.7 still puts messages back and acknowledges through it, fails with an AttributeError, and Celery ends the whole
+worker. A doorbell that is not put back, or rings twice, costs nothing that matters.
 """
+
+from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu import connection
@@ -13,6 +15,16 @@ class Channel(redis.Channel):
     """What is not acknowledged stays where it is until the visibility timeout."""
 
     do_restore = False
+
+    def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:
+        """As kombu's while the channel is open."""
+        if not self.closed:
+            super().basic_ack(delivery_tag, multiple)
+
+    def basic_reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """As kombu's while the channel is open."""
+        if not self.closed:
+            super().basic_reject(delivery_tag, requeue)
 
 
 class Transport(redis.Transport):

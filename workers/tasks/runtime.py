@@ -133,7 +133,7 @@ class Runtime:
             await self._stopping.wait()
         finally:
             slices.close()
-            await _end(parts, turns)
+            await _end(parts, slices, turns)
 
     def _turns(self, parts: Parts, slices: Slices) -> list[tuple[str, Coroutine[None, None, None]]]:
         settings = self._settings
@@ -161,15 +161,17 @@ class Runtime:
         return remains
 
 
-async def _end(parts: Parts, turns: list[asyncio.Task[None]]) -> None:
+async def _end(parts: Parts, slices: Slices, turns: list[asyncio.Task[None]]) -> None:
     """Leases first, since others wait for them; then the rest, within CLOSE_SECONDS."""
     log.info("worker_stopping")
     await _within(RELEASE_SECONDS, "release", parts.worker.stop())
+    # A claim that was on its way while the worker stopped is given back by its slice.
+    await _within(CLOSE_SECONDS / 3, "slice", slices.idle())
     for turn in turns:
         turn.cancel()
     await asyncio.gather(*turns, return_exceptions=True)
-    await _within(CLOSE_SECONDS / 2, "farewell", parts.pulse.farewell())
-    await _within(CLOSE_SECONDS / 2, "close", parts.close())
+    await _within(CLOSE_SECONDS / 3, "farewell", parts.pulse.farewell())
+    await _within(CLOSE_SECONDS / 3, "close", parts.close())
     log.info("worker_stopped")
 
 

@@ -58,6 +58,11 @@ class Slices:
         """No further slice begins."""
         self._over = True
 
+    async def idle(self) -> None:
+        """Returns when the slice that runs is over."""
+        async with self._turn:
+            return
+
     async def _work(self) -> bool:
         if self._over:
             return False

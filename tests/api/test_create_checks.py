@@ -1,0 +1,211 @@
+"""Every way in which a new task can be wrong, and the one code that says so (oms-behaviour 4.6, 4.8)."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.service import Account, Service, task_body
+
+MIB = 1_048_576
+LIST = {"list_file": {"list_file_key": "a.txt", "obs_bucket": "lists"}, "object_key": None}
+URLS = {"cloud_type": "URLSource", **LIST, "ak": None, "sk": None, "bucket": None, "region": None}
+CDN = {"domain": "cdn.example", "protocol": "https", "authentication_type": "NONE"}
+SMN = {"topic_urn": "urn:smn:cn-north-4:p:t", "trigger_conditions": ["SUCCESS"]}
+
+
+def source(**changes: Any) -> dict[str, Any]:
+    """A body with another source."""
+    return {"src_node": changes}
+
+
+def destination(**changes: Any) -> dict[str, Any]:
+    """A body with another destination."""
+    return {"dst_node": changes}
+
+
+def windows(*entries: tuple[str, str, Any]) -> dict[str, Any]:
+    """A body with a bandwidth policy."""
+    keys = ("start", "end", "max_bandwidth")
+    return {"bandwidth_policy": [dict(zip(keys, entry, strict=True)) for entry in entries]}
+
+
+HOURS = [(f"{hour:02}:00", f"{hour:02}:30", MIB) for hour in range(6)]
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    # required
+    ({"src_node": None}, "OMS.1004"),
+    ({"dst_node": None}, "OMS.1004"),
+    *[(source(**{name: None}), "OMS.1004") for name in ("ak", "sk", "bucket", "region")],
+    *[(source(**{name: ""}), "OMS.1004") for name in ("ak", "sk", "bucket", "region")],
+    *[(destination(**{name: None}), "OMS.1004") for name in ("ak", "sk", "bucket", "region")],
+    *[(destination(**{name: ""}), "OMS.1004") for name in ("ak", "sk", "bucket", "region")],
+    (source(ak="  "), "OMS.1004"),
+    (source(cloud_type="Tencent"), "OMS.1004"),
+    (source(cloud_type="Google", ak=None, sk=None), "OMS.1004"),
+    (source(cloud_type="Azure", ak=None, sk=None), "OMS.1004"),
+    (source(list_file={"obs_bucket": "lists"}, object_key=None), "OMS.1004"),
+    (source(list_file={"list_file_key": "a.txt"}, object_key=None), "OMS.1004"),
+    ({"bandwidth_policy": [{"start": "00:00", "end": "01:00"}]}, "OMS.1004"),
+    ({"source_cdn": {"domain": "x", "protocol": "http"}}, "OMS.1004"),
+    ({"smn_config": {"topic_urn": "x"}}, "OMS.1004"),
+    # types
+    ({"src_node": []}, "OMS.1002"),
+    ({"dst_node": "x"}, "OMS.1002"),
+    ({"enable_kms": "true"}, "OMS.1002"),
+    ({"enable_restore": 1}, "OMS.1002"),
+    ({"description": 5}, "OMS.1002"),
+    ({"migrate_since": "0"}, "OMS.1002"),
+    ({"migrate_since": 1.5}, "OMS.1002"),
+    ({"migrate_since": True}, "OMS.1002"),
+    ({"task_type": 5}, "OMS.1002"),
+    (source(object_key="a"), "OMS.1002"),
+    (source(object_key=[1]), "OMS.1002"),
+    (source(ak=5), "OMS.1002"),
+    ({"bandwidth_policy": {}}, "OMS.1002"),
+    (windows(("00:00", "01:00", "1048576")), "OMS.1002"),
+    # choices and ranges
+    ({"task_type": "bucket"}, "OMS.0001"),
+    ({"object_overwrite_mode": "SOMETIMES"}, "OMS.0001"),
+    ({"dst_storage_policy": "COLD"}, "OMS.0001"),
+    ({"consistency_check": "md5"}, "OMS.0001"),
+    ({"task_priority": "high"}, "OMS.0001"),
+    ({"migrate_since": -1}, "OMS.0001"),
+    ({"migrate_since": 2**63}, "OMS.0001"),
+    (source(cloud_type="Dropbox"), "OMS.0001"),
+    (source(cloud_type="HEC"), "OMS.0001"),
+    (source(object_key=["x" * 1025]), "OMS.0001"),
+    (source(object_key=["x"] * 501), "OMS.1003"),
+    (source(ak="x" * 101), "OMS.0001"),
+    (source(sk="a\nb"), "OMS.0001"),
+    (source(region="x" * 101), "OMS.0001"),
+    (source(security_token="x" * 16_385), "OMS.0001"),
+    (source(object_key=["a\x00b"]), "OMS.0001"),
+    (source(crypto_type="PGP"), "OMS.0001"),
+    (destination(bucket="x" * 1025), "OMS.0001"),
+    (destination(save_prefix="x" * 1025), "OMS.0001"),
+    (destination(bucket="a/b"), "OMS.0058"),
+    (source(bucket="a b"), "OMS.0057"),
+    ({"description": "x" * 256}, "OMS.0001"),
+    *[({"description": f"a{char}b"}, "OMS.0078") for char in "^<>&\"'"],
+    # what fits together
+    (source(object_key=None), "S3M.0088"),
+    (source(object_key=[]), "S3M.0088"),
+    (source(**{**LIST, "object_key": ["a"]}), "S3M.0088"),
+    ({"task_type": "list"}, "S3M.0088"),
+    ({"task_type": "list", **source(**{**LIST, "object_key": ["a"]})}, "S3M.0088"),
+    ({"task_type": "url_list", **source(**LIST)}, "S3M.0095"),
+    ({"task_type": "list", **source(**LIST, cloud_type="URLSource")}, "S3M.0095"),
+    (destination(save_prefix="/in"), "S3M.0092"),
+    ({"object_overwrite_mode": "CRC64_COMPARISON_OVERWRITE"}, "S3M.0093"),
+    ({"consistency_check": "crc64"}, "S3M.0094"),
+    ({"consistency_check": "no_check"}, "S3M.0094"),
+    ({"enable_restore": True, **source(cloud_type="QingCloud")}, "OMS.1048"),
+    ({"enable_restore": True, **source(cloud_type="Google", json_auth_file="{}")}, "OMS.1048"),
+    ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A"}}, "OMS.1032"),
+    ({"source_cdn": {**CDN, "authentication_type": "TENCENT_COS_D", "authentication_key": ""}}, "OMS.1032"),
+    ({"source_cdn": {**CDN, "protocol": "ftp"}}, "OMS.0001"),
+    ({"smn_config": {**SMN, "trigger_conditions": []}}, "OMS.1003"),
+    ({"smn_config": {**SMN, "trigger_conditions": ["MAYBE"]}}, "OMS.0001"),
+    ({"smn_config": {**SMN, "topic_urn": "nothing"}}, "OMS.0157"),
+    # bandwidth
+    (windows(*HOURS), "OMS.0083"),
+    (windows(("00:00", "01:00", MIB - 1)), "OMS.0084"),
+    (windows(("00:00", "01:00", 209_715_201)), "OMS.0084"),
+    (windows(("00:00", "02:00", MIB), ("01:59", "03:00", MIB)), "OMS.0085"),
+    (windows(("02:00", "02:00", MIB)), "OMS.0087"),
+    (windows(("22:00", "06:00", MIB)), "OMS.0087"),
+    (windows(("00:00", "24:00", MIB)), "OMS.0087"),
+    (windows(("0:5", "01:00", MIB)), "OMS.0087"),
+    # one bucket
+    ({**source(cloud_type="HuaweiCloud", region="cn-north-4", bucket="vault")}, "OMS.0058"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code"), REFUSED)
+def test_a_wrong_task_is_refused_with_its_code(
+    api: Service, ann: Account, changes: dict[str, Any], code: str
+) -> None:
+    """Checks 31, 43, 57, 60, 62 and 65."""
+    answer = api.call(ann, "POST", "/tasks", task_body(**changes))
+    assert (answer.status, answer.code) == (400, code), answer.json
+    assert api.call(ann, "GET", "/tasks").json["count"] == 0
+
+
+ACCEPTED: list[dict[str, Any]] = [
+    {"description": "(daily)"},
+    {"description": "x" * 255},
+    {"migrate_since": 1_672_671_844.0},
+    {"migrate_since": None, "enable_kms": None, "bandwidth_policy": None, "source_cdn": None, "smn_config": None},
+    {"a field that nobody knows": {"x": 1}},
+    {"enable_kms": True},
+    windows(("15:00", "16:00", MIB), ("16:00", "17:00", 1.048576e06)),
+    windows(("00:00", "23:59", 209_715_200)),
+    windows(*HOURS[:5]),
+    {"bandwidth_policy": []},
+    source(object_key=["d/", "ключ", "x" * 1024]),
+    source(cloud_type="aws"),
+    source(crypto_type="DEFAULT", kms_key_id="x", connection_string="x", json_auth_file="{}"),
+    source(ak="x" * 100, security_token="x" * 16_384),
+    {"task_type": "list", **source(**LIST)},
+    {"task_type": "list", **source(**{**LIST, "object_key": []})},
+    {"object_overwrite_mode": "CRC64_COMPARISON_OVERWRITE", **source(cloud_type="HuaweiCloud")},
+    {**source(cloud_type="HuaweiCloud", region="cn-north-4", bucket="vault"), **destination(save_prefix="in/")},
+]
+
+
+@pytest.mark.parametrize("changes", ACCEPTED)
+def test_a_right_task_is_accepted(api: Service, ann: Account, changes: dict[str, Any]) -> None:
+    """Checks 57 and 60."""
+    answer = api.call(ann, "POST", "/tasks", task_body(**changes))
+    assert answer.status == 200, answer.json
+
+
+UNBUILT: list[tuple[dict[str, Any], str]] = [
+    ({"task_type": "url_list", **source(**URLS)}, "task_type"),
+    ({"source_cdn": CDN}, "source_cdn"),
+    ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
+    ({"smn_config": SMN}, "smn_config"),
+    ({"enable_restore": True}, "enable_restore"),
+    (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
+    (destination(crypto_type="KMS"), "dst_node.crypto_type"),
+    *[
+        (source(cloud_type=cloud), "src_node.cloud_type")
+        for cloud in ("Aliyun", "QingCloud", "KingsoftCloud", "Baidu", "Qiniu", "UCloud", "Azure")
+    ],
+    (source(cloud_type=None), "src_node.cloud_type"),
+    (source(cloud_type="Tencent", app_id="1250000000"), "src_node.cloud_type"),
+    (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
+    (source(cloud_type="Azure", ak=None, sk=None, connection_string="x"), "src_node.cloud_type"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field"), UNBUILT)
+def test_what_is_not_built_yet_is_checked_and_then_named(
+    api: Service, ann: Account, changes: dict[str, Any], field: str
+) -> None:
+    answer = api.call(ann, "POST", "/tasks", task_body(**changes))
+    assert (answer.status, answer.code) == (501, "OMS.0001")
+    assert field in answer.json["error_msg"]
+    worse = api.call(ann, "POST", "/tasks", task_body(**{**changes, "description": "^"}))
+    assert (worse.status, worse.code) == (400, "OMS.0078")
+
+
+@pytest.mark.parametrize("side", ["src", "dst"])
+def test_encrypted_keys_at_start_are_not_built_yet(api: Service, ann: Account, side: str) -> None:
+    task_id = api.create(ann)
+    api.put_in(task_id, 3)
+    body = {"src_ak": "a", "src_sk": "b", "dst_ak": "c", "dst_sk": "d", f"{side}_crypto_type": "KMS"}
+    answer = api.call(ann, "POST", f"/tasks/{task_id}/start", body)
+    assert (answer.status, answer.code) == (501, "OMS.0001")
+    assert f"{side}_crypto_type" in answer.json["error_msg"]
+
+
+def test_the_gravest_fault_is_named_first(api: Service, ann: Account) -> None:
+    body = task_body(dst_node={"ak": None}, enable_kms="x", task_type="y", description="^")
+    assert api.call(ann, "POST", "/tasks", body).code == "OMS.1004"
+    body["dst_node"]["ak"] = "k"
+    assert api.call(ann, "POST", "/tasks", body).code == "OMS.1002"
+    body["enable_kms"] = True
+    assert api.call(ann, "POST", "/tasks", body).code == "OMS.0001"
+    body["task_type"] = "prefix"
+    assert api.call(ann, "POST", "/tasks", body).code == "OMS.0078"

@@ -1,0 +1,1 @@
+"""`make demo`: real files migrated between two local stores through the HTTP API, then compared."""
