@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import errors
+from api import errors, openapi
 from api.context import Services
 from api.database import Database
 from api.doorbell import Bells
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=_lifespan(parts),
     )
     app.state.services = parts
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     errors.install(app)
     # `/{version}` matches every single word, so it stands last.
     for router in (ops_routes.router, iam_routes.login_router, iam_routes.router, task_routes.router):

@@ -46,8 +46,23 @@ class Database:
         return await self._once(work)
 
     async def _once(self, work: Work[T]) -> T:
-        async with self.engine.begin() as connection:
-            return await work(connection)
+        connection = await self._connected()
+        try:
+            async with connection.begin():
+                return await work(connection)
+        finally:
+            await connection.close()
+
+    async def _connected(self) -> AsyncConnection:
+        """A server that restarts is waited for a moment: nothing has been asked of it yet."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await self.engine.connect()
+            except DBAPIError as error:
+                if not _passing(error):
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+        return await self.engine.connect()
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

@@ -90,6 +90,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = [*message.get("headers", []), (b"x-request-id", self._id.encode())]
+            if self._scope["path"].startswith("/v3/"):
+                headers.append((b"x-iam-trace-id", self._id.encode()))
             message = {**message, "headers": headers}
         await self._send(message)
 

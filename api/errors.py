@@ -11,6 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from api.openapi import allowed_methods
 from api.validation import first_fault
 from engine import codes
 from engine.states import Refused
@@ -89,11 +90,13 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return error_answer(refusal.code, refusal.message, refusal.status)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _HTTP_CODES.get(HTTPStatus(error.status_code), "OMS.0004")
     answer = error_answer(code, codes.message(code), error.status_code)
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(allowed_methods(request.app, request.url.path))
     return answer
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cli.embedded.errors import EmbeddedError
 from cli.settings import DATABASE_URL, MASTER_KEY_FILE, read_settings
 from cli.supervisor.first_start import prepare_installation
 
@@ -24,5 +25,8 @@ def command(credentials: Path) -> None:
     settings = read_settings()
     if settings.database_url is None or settings.master_key_file is None:
         raise click.UsageError(f"{DATABASE_URL} and {MASTER_KEY_FILE} must be set")
-    prepare_installation(settings.database_url, settings.master_key_file, credentials)
+    try:
+        prepare_installation(settings.database_url, settings.master_key_file, credentials)
+    except (EmbeddedError, OSError) as error:
+        raise click.ClickException(str(error)) from error
     click.echo("prepared")

@@ -29,13 +29,14 @@ FEWEST_WORKERS, MOST_WORKERS = 2, 8
 def command(data_dir: Path, port: int, workers: int | None) -> None:
     """Runs Postgres, Redis, the API, workers and the scheduler until SIGTERM or Ctrl-C."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, level=logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     count = workers or min(MOST_WORKERS, max(FEWEST_WORKERS, os.cpu_count() or 1))
     root, settings = data_dir.resolve(), read_settings()
     names = worker_names(count, root, shared=settings.database_url is not None)
     plan = Plan(root, port, all_services(names))
     try:
         serve(plan, settings, lambda address: click.echo(f"ready {address}"))
-    except EmbeddedError as error:
+    except (EmbeddedError, OSError) as error:
         raise click.ClickException(str(error)) from error
     except StopRequested:
         sys.exit(0)

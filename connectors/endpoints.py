@@ -1,4 +1,6 @@
-"""Which host serves a cloud's region: the operator's OMS_ENDPOINTS file first, then the vendors' own names (design 7)."""
+"""Which host serves a cloud's region: the operator's OMS_ENDPOINTS file first, then the vendors' own names
+(design 7).
+"""
 
 import re
 from dataclasses import dataclass

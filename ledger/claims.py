@@ -8,13 +8,14 @@ from psycopg.rows import DictRow
 
 from ledger.leasing import Leasing
 from ledger.pool import Connection, fetch_one
+from ledger.rows import FREE, RANGE_ORDER, UNIT_ORDER, none, units
 from ledger.values import Fence, Leased, RangeClaim, RunClaim, TaskId, UnitClaim
 
 C = TypeVar("C", RunClaim, RangeClaim, UnitClaim)
 
 _RUNNING = "t.id = %(task)s AND t.status = 2 AND t.desired = 'run'"
-_FREE = """((x.state = 'ready' AND x.not_before <= clock_timestamp())
-            OR (x.state = 'leased' AND x.lease_until <= clock_timestamp()))"""
+# A scalar, so that the open rows come out of their index in order and the first free one ends the search.
+_OF_RUN = f"x.task_id = %(task)s AND x.run_no = (SELECT t.run_no FROM task t WHERE {_RUNNING})"
 _TAKE = """epoch = x.epoch + 1, claim_id = %(claim)s, worker = %(worker)s,
            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)"""
 
@@ -24,9 +25,9 @@ UPDATE unit x SET state = 'leased', attempts = x.attempts + 1, {_TAKE}, cur_idx 
        crash_idx = CASE WHEN x.state = 'leased' THEN x.cur_idx ELSE x.crash_idx END,
        crash_n = CASE WHEN x.state = 'ready' THEN x.crash_n
                       WHEN x.cur_idx IS NOT DISTINCT FROM x.crash_idx THEN x.crash_n + 1 ELSE 1 END
- WHERE x.id = (SELECT x.id FROM task t JOIN unit x ON x.task_id = t.id AND x.run_no = t.run_no
-                WHERE {_RUNNING} AND x.large = %(large)s AND x.state <> 'done' AND {_FREE}
-                ORDER BY x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
+ WHERE x.id = (SELECT x.id FROM unit x
+                WHERE {_OF_RUN} AND {units("%(large)s::boolean")} AND x.state <> 'done' AND {FREE}
+                ORDER BY {UNIT_ORDER} LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
 RETURNING x.run_no, x.id, x.epoch, x.claim_id, x.manifest, x.n, x.large, x.done::text AS done, x.seq, x.attempts,
           x.crash_n, x.crash_idx, (extract(epoch FROM x.decided_at) * 1000)::bigint AS decided_ms"""
 ADOPT_UNIT = """
@@ -36,38 +37,37 @@ SELECT run_no, id, epoch, claim_id, manifest, n, large, done::text AS done, seq,
 
 CLAIM_RANGE = f"""
 UPDATE key_range x SET state = 'leased', attempts = x.attempts + 1, {_TAKE}
- WHERE x.id = (SELECT x.id FROM task t JOIN key_range x ON x.task_id = t.id AND x.run_no = t.run_no
-                WHERE {_RUNNING} AND x.state <> 'done' AND {_FREE}
-                ORDER BY x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
+ WHERE x.id = (SELECT x.id FROM key_range x
+                WHERE {_OF_RUN} AND x.state <> 'done' AND {FREE}
+                ORDER BY {RANGE_ORDER} LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
 RETURNING x.run_no, x.id, x.epoch, x.claim_id, x.lo, x.hi, x.prefix, x.exact, x.cursor, x.page_no, x.attempts"""
 ADOPT_RANGE = """
 SELECT run_no, id, epoch, claim_id, lo, hi, prefix, exact, cursor, page_no, attempts
   FROM key_range WHERE task_id = %(task)s AND state = 'leased' AND claim_id = %(claim)s"""
 
-_CLAIM_RUN = f"""
+_OPEN = "x.task_id = r.task_id AND x.run_no = r.run_no AND x.state <> 'done'"
+
+
+def _claim_run(condition: str) -> str:
+    return f"""
 UPDATE run x SET {_TAKE}
- WHERE (x.task_id, x.run_no) = (SELECT x.task_id, x.run_no FROM task t
-          JOIN run x ON x.task_id = t.id AND x.run_no = t.run_no
-         WHERE {_RUNNING} AND x.lease_until <= clock_timestamp() AND %s FOR NO KEY UPDATE OF x SKIP LOCKED)
+ WHERE (x.task_id, x.run_no) = (SELECT r.task_id, r.run_no FROM task t
+          JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
+         WHERE {_RUNNING} AND r.lease_until <= clock_timestamp() AND {condition} FOR NO KEY UPDATE OF r SKIP LOCKED)
 RETURNING x.run_no, x.run_no AS id, x.epoch, x.claim_id"""
-CLAIM_PREPARE = _CLAIM_RUN.replace("%s", "x.phase = 'prepare'")
+
+
+_NO_LIST_HELD = """NOT EXISTS (SELECT FROM record c WHERE c.task_id = t.id AND c.run_no = t.run_no
+                          AND c.state = 'planned' AND c.lease_until > clock_timestamp())"""
+CLAIM_PREPARE = _claim_run("r.phase = 'prepare'")
 # A list that somebody is writing is waited for, so the finisher finds every list free.
-CLAIM_FINISH = _CLAIM_RUN.replace(
-    "%s",
-    """x.phase = 'active'
-       AND NOT EXISTS (SELECT FROM unit u WHERE u.task_id = x.task_id AND u.run_no = x.run_no AND u.state <> 'done')
-       AND NOT EXISTS (SELECT FROM key_range k
-                        WHERE k.task_id = x.task_id AND k.run_no = x.run_no AND k.state <> 'done')
-       AND NOT EXISTS (SELECT FROM record c WHERE c.task_id = x.task_id AND c.run_no = x.run_no
-                       AND c.state = 'planned' AND c.lease_until > clock_timestamp())""",
-)
+CLAIM_FINISH = _claim_run(f"""r.phase = 'active' AND {_NO_LIST_HELD}
+           AND {none("unit", _OPEN, UNIT_ORDER)} AND {none("key_range", _OPEN, RANGE_ORDER)}""")
 ADOPT_RUN = """
 SELECT run_no, run_no AS id, epoch, claim_id FROM run WHERE task_id = %(task)s AND claim_id = %(claim)s"""
 
 WANTED = f"SELECT 1 AS wanted FROM task t WHERE {_RUNNING}"
-FINISH_WANTED = f"""
-{WANTED} AND NOT EXISTS (SELECT FROM record c WHERE c.task_id = t.id AND c.run_no = t.run_no
-                         AND c.state = 'planned' AND c.lease_until > clock_timestamp())"""
+FINISH_WANTED = f"{WANTED} AND {_NO_LIST_HELD}"
 
 _FENCE = "epoch = %(epoch)s AND claim_id = %(claim)s"
 _FREED = "claim_id = NULL, worker = NULL"
@@ -132,7 +132,7 @@ class Claims(Leasing):
         )
 
     async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None:
-        """The right to list the oldest free range from its cursor on."""
+        """The right to list the first free range from its cursor on."""
         row = await self._claim(CLAIM_RANGE, ADOPT_RANGE, task_id, worker)
         return await self._confirmed(_range_claim(task_id, row)) if row else None
 

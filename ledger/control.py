@@ -9,38 +9,40 @@ from engine.records import LINES_PER_FILE
 from engine.states import TaskStatus
 from engine.windows import parse_policy
 from ledger.leasing import Leasing
+from ledger.rows import FREE, LIVE, RANGE_ORDER, UNIT_ORDER, counted, none, units
 from ledger.values import Control, Desired, Fence, Leased, OpenWork, TaskFacts, TaskId
 
 # Counting stops here: more than this is simply "much".
 SEEN = 1000
 
-_FREE = """((x.state = 'ready' AND x.not_before <= clock_timestamp())
-            OR (x.state = 'leased' AND x.lease_until <= clock_timestamp()))"""
 _OF_RUN = "x.task_id = r.task_id AND x.run_no = r.run_no"
 _OPEN = f"{_OF_RUN} AND x.state <> 'done'"
+_SMALL, _LARGE = f"{_OPEN} AND {units('false')}", f"{_OPEN} AND {units('true')}"
 
 
-def _counted(table: str, condition: str) -> str:
-    return f"(SELECT count(*) FROM (SELECT FROM {table} x WHERE {condition} LIMIT {SEEN}) AS seen)"
+def _leased(table: str, condition: str, order: str) -> str:
+    """Live leases among the first open rows: those are claimed first."""
+    return f"""(SELECT count(*) FROM (SELECT x.state, x.lease_until FROM {table} x WHERE {condition}
+                ORDER BY {order} LIMIT {SEEN}) AS x WHERE {LIVE})"""
 
 
 _RUN_FREE = "r.lease_until <= clock_timestamp()"
 _NO_LIST_HELD = f"""NOT EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                                 AND x.lease_until > clock_timestamp())"""
-_ALL_DONE = f"""NOT EXISTS (SELECT FROM unit x WHERE {_OPEN}) AND NOT EXISTS (SELECT FROM key_range x WHERE {_OPEN})"""
+_ALL_DONE = f"{none('unit', _OPEN, UNIT_ORDER)} AND {none('key_range', _OPEN, RANGE_ORDER)}"
 _SKIPS_TO_WRITE = f"""coalesce((SELECT sum(x.skip) FROM counter x WHERE {_OF_RUN}), 0)
   - coalesce((SELECT sum(x.lines) FROM record x WHERE {_OF_RUN} AND x.kind = 'skip'), 0) >= {LINES_PER_FILE}"""
 _LIST_LEFT = f"""EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                          AND x.lease_until <= clock_timestamp())"""
-_LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 
 OPEN_WORK = f"""
 SELECT t.id AS task_id, t.run_no, t.project_id,
        r.phase = 'prepare' AND {_RUN_FREE} AS prepare,
-       {_counted("key_range", f"{_OPEN} AND {_FREE}")} AS ranges,
-       {_counted("unit", f"{_OPEN} AND NOT x.large AND {_FREE}")} AS units,
-       {_counted("unit", f"{_OPEN} AND x.large AND {_FREE}")} AS large,
-       {_counted("key_range", f"{_OPEN} AND {_LIVE}")} + {_counted("unit", f"{_OPEN} AND {_LIVE}")} AS leased,
+       {counted("key_range", f"{_OPEN} AND {FREE}", RANGE_ORDER, SEEN)} AS ranges,
+       {counted("unit", f"{_SMALL} AND {FREE}", UNIT_ORDER, SEEN)} AS units,
+       {counted("unit", f"{_LARGE} AND {FREE}", UNIT_ORDER, SEEN)} AS large,
+       {_leased("key_range", _OPEN, RANGE_ORDER)} + {_leased("unit", _SMALL, UNIT_ORDER)}
+         + {_leased("unit", _LARGE, UNIT_ORDER)} AS leased,
        r.phase = 'active' AND {_RUN_FREE} AND ({_LIST_LEFT} OR {_SKIPS_TO_WRITE}) AS record,
        r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE} AS finish
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no

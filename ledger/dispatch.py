@@ -18,7 +18,8 @@ WAITED_TOO_LONG = "TRF.0003"
 WAITING_DAYS = 30
 ALIVE_SECONDS = 15.0
 
-_PROMOTION = "SELECT pg_advisory_xact_lock(7105002)"
+# One after the other: each must see the slots that the one before has filled.
+PROMOTION = "SELECT pg_advisory_xact_lock(7105002)"
 PROMOTE = """
 WITH running AS (
   SELECT project_id, region, count(*) AS n FROM task WHERE status IN (2, 6, 7) GROUP BY project_id, region),
@@ -79,7 +80,7 @@ async def promote(pool: Pool, slots_per_region: int) -> list[Due]:
     """
 
     async def work(connection: Connection) -> list[Due]:
-        await connection.execute(_PROMOTION)
+        await connection.execute(PROMOTION)
         return _due(await fetch_all(connection, PROMOTE, {"slots": slots_per_region}))
 
     return await pool.in_transaction(work)

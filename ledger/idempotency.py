@@ -32,15 +32,18 @@ _KEEP = text(
     "UPDATE idempotency SET status = :status, reply = CAST(:reply AS jsonb)"
     " WHERE project_id = :project_id AND key = :key"
 )
-_FORGET = text("DELETE FROM idempotency WHERE created_at < clock_timestamp() - make_interval(days => :days)")
+_FORGET = text(
+    "DELETE FROM idempotency WHERE project_id = :project_id AND created_at < clock_timestamp() - interval '7 days'"
+)
 
 
 async def claim(connection: AsyncConnection, project_id: str, key: str, digest: bytes) -> Reply | None:
     """None: the key is ours, do the work and `keep` its reply in this transaction. Else the first answer.
 
-    A concurrent twin waits for the first one's commit. Raises KeyReused when the body differs.
+    A concurrent twin waits for the first one's commit; after a week a key is forgotten. Raises KeyReused when the body differs.
     """
     names = {"project_id": project_id, "key": key}
+    await connection.execute(_FORGET, {"project_id": project_id})
     if (await connection.execute(_CLAIM, {**names, "digest": digest})).first() is not None:
         return None
     stored = (await connection.execute(_FIND, names)).one()
@@ -55,8 +58,3 @@ async def keep(connection: AsyncConnection, project_id: str, key: str, reply: Re
     await connection.execute(
         _KEEP, {"project_id": project_id, "key": key, "status": reply.status, "reply": body}
     )
-
-
-async def forget(connection: AsyncConnection, days: int) -> int:
-    """Removes keys older than `days`; gives how many."""
-    return (await connection.execute(_FORGET, {"days": days})).rowcount

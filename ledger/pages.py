@@ -6,14 +6,16 @@ from ledger.digests import merged
 from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
 from ledger.pool import Connection, execute, fetch_one
+from ledger.rows import UNIT_ORDER, counted
 from ledger.values import Desired, ListedPage, PageSaved, RangeClaim
 
 # Beyond this many open units "far ahead" is all that matters.
-BACKLOG_SEEN = 10_000
+BACKLOG_SEEN = 1000
 
 _FENCE = "id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s"
-_BACKLOG = f"""(SELECT count(*) FROM (SELECT FROM unit u WHERE u.task_id = t.id AND u.run_no = t.run_no
-                AND u.state <> 'done' LIMIT {BACKLOG_SEEN}) AS open)"""
+_BACKLOG = counted(
+    "unit", "x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done'", UNIT_ORDER, BACKLOG_SEEN
+)
 
 RANGE = f"SELECT state, page_no, digest, hi FROM key_range WHERE {_FENCE} FOR NO KEY UPDATE"
 SAVE_PAGE = f"""

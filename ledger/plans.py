@@ -28,7 +28,8 @@ added AS (INSERT INTO scope (task_id, run_no, lo, hi, prefix, exact) SELECT %(ta
 INSERT INTO key_range (task_id, run_no, lo, hi, prefix, exact) SELECT %(task)s, %(run)s, s.* FROM s"""
 
 FAILED = """
-SELECT payload FROM segment WHERE task_id = %(task)s AND run_no = %(run)s - 1 AND kind = 'fail' ORDER BY id"""
+SELECT payload FROM segment WHERE task_id = %(task)s AND run_no = %(run)s - 1 AND kind BETWEEN 'fail' AND 'fail'
+ ORDER BY kind, id"""
 ADD_UNIT = """
 INSERT INTO unit (task_id, run_no, page_no, chunk_no, manifest, n, bytes, large, done)
 VALUES (%(task)s, %(run)s, 0, %(chunk)s, %(manifest)s, %(n)s, %(bytes)s, %(large)s, repeat('0', %(n)s)::bit varying)"""

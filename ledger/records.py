@@ -43,10 +43,11 @@ UPDATE record SET epoch = epoch + 1, claim_id = %(claim)s, worker = %(worker)s,
 ADOPT = """
 SELECT id, epoch, claim_id, kind, object_key, opened_ms, lines FROM record
  WHERE task_id = %(task)s AND run_no = %(run)s AND state = 'planned' AND claim_id = %(claim)s"""
+# Ordered as the index is: see ledger.rows.
 UNWRITTEN = f"""
 SELECT id, n, bytes, digest FROM segment
- WHERE task_id = %(task)s AND run_no = %(run)s AND kind = %(kind)s AND record_id IS NULL AND id > %(after)s
- ORDER BY id LIMIT {_BATCH}"""
+ WHERE task_id = %(task)s AND run_no = %(run)s AND kind BETWEEN %(kind)s AND %(kind)s AND id > %(after)s
+   AND record_id IS NULL ORDER BY kind, id LIMIT {_BATCH}"""
 LAST_OPENED = """
 SELECT coalesce(max(opened_ms), 0) AS last FROM record WHERE task_id = %(task)s AND kind = %(kind)s"""
 PLAN = f"""
@@ -57,11 +58,12 @@ VALUES (%(task)s, %(run)s, %(kind)s, %(key)s, %(opened)s, %(lines)s, %(bytes)s, 
 ASSIGN = "UPDATE segment SET record_id = %(record)s WHERE id = ANY(%(ids)s)"
 
 PAYLOADS = f"""
-SELECT id, payload FROM segment WHERE record_id = %(row)s AND id > %(after)s ORDER BY id LIMIT {_PAYLOADS}"""
+SELECT id, payload FROM segment WHERE record_id BETWEEN %(row)s AND %(row)s AND id > %(after)s
+ ORDER BY record_id, id LIMIT {_PAYLOADS}"""
 
 FAILURES = f"""
-SELECT id, payload FROM segment WHERE task_id = %(task)s AND run_no = %(run)s AND kind = 'fail' AND id > %(after)s
- ORDER BY id LIMIT {_PAYLOADS}"""
+SELECT id, payload FROM segment WHERE task_id = %(task)s AND run_no = %(run)s AND id > %(after)s
+   AND kind BETWEEN 'fail' AND 'fail' ORDER BY kind, id LIMIT {_PAYLOADS}"""
 
 _FENCE = "id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s"
 WRITTEN = f"""

@@ -23,7 +23,7 @@ SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(listed_bytes), 0
        coalesce(sum(skip), 0)::bigint AS skip, coalesce(sum(skip_bytes), 0)::bigint AS skip_bytes,
        coalesce(sum(fail), 0)::bigint AS fail, coalesce(sum(fail_bytes), 0)::bigint AS fail_bytes
   FROM counter WHERE {_RUN}"""
-SEGMENTS = f"SELECT id, kind, n, bytes, digest, payload FROM segment WHERE {_RUN} ORDER BY id"
+SEGMENTS = f"SELECT id, kind, n, bytes, digest, payload FROM segment WHERE {_RUN}"
 # The segments of a written success or skip list are gone; its figures stand for them.
 WRITTEN = f"""
 SELECT kind, lines, bytes, digest FROM record WHERE {_RUN} AND state = 'written' AND kind IN ('ok', 'skip')"""

@@ -96,6 +96,8 @@ _QUEUE = text(
     " first_started_at = CASE WHEN :afresh THEN NULL ELSE first_started_at END"
     " WHERE id = :id AND status = :before"
 )
+# A billion objects leave millions of rows; the session's limit is meant for single looks.
+_PATIENCE = text("SET LOCAL statement_timeout = '15min'")
 _LEAK = text("UPDATE upload SET state = 'leaked' WHERE task_id = :id AND state IN ('intent', 'open')")
 _DELETE = text("DELETE FROM task WHERE id = :id AND status = :before")
 _LIMIT = text(
@@ -152,6 +154,7 @@ async def begin_run(connection: AsyncConnection, task: LockedTask, *, failed_onl
     await connection.execute(_ADD_RUN, names)
     await _queue(connection, task, status, run_no=task.run_no + 1, afresh=not failed_only)
     keep_from = task.run_no if failed_only else task.run_no + 1
+    await connection.execute(_PATIENCE)
     await connection.execute(_DROP_RUNS, {"id": task.id, "keep_from": keep_from})
 
 
@@ -159,6 +162,7 @@ async def delete(connection: AsyncConnection, task: LockedTask) -> None:
     """Removes the task and all its rows; multipart uploads that it leaves open are kept as leaked. Raises Refused."""
     advance(task.status, TaskEvent.DELETED)
     await connection.execute(_LEAK, {"id": task.id})
+    await connection.execute(_PATIENCE)
     await _one(connection, _DELETE, {"id": task.id, "before": task.status.value})
 
 

@@ -84,7 +84,8 @@ CREATE TABLE key_range (                      -- the tiles that cover it, each l
   not_before timestamptz NOT NULL DEFAULT 'epoch', attempts integer NOT NULL DEFAULT 0,
   FOREIGN KEY (task_id, run_no) REFERENCES run ON DELETE CASCADE,
   EXCLUDE USING gist (span WITH &&)) WITH (fillfactor = 70);
-CREATE INDEX key_range_open ON key_range (task_id, run_no) WHERE state <> 'done';
+CREATE INDEX key_range_of_run ON key_range (task_id, run_no);
+CREATE INDEX key_range_open ON key_range (task_id, run_no, lo) WHERE state <> 'done';
 
 CREATE TABLE unit (                           -- up to 1,000 objects, or one large object
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -107,7 +108,7 @@ CREATE TABLE segment (                        -- journalled outcomes: of a unit 
   n integer NOT NULL, bytes bigint NOT NULL, digest bytea NOT NULL, payload bytea NOT NULL, record_id bigint,
   UNIQUE (task_id, run_no, unit_id, seq, range_id, page_no, kind),
   FOREIGN KEY (task_id, run_no) REFERENCES run ON DELETE CASCADE);
-CREATE INDEX segment_unwritten ON segment (task_id, run_no, kind, id) WHERE record_id IS NULL;
+CREATE INDEX segment_by_kind ON segment (task_id, run_no, kind, id);
 CREATE INDEX segment_of_record ON segment (record_id, id) WHERE record_id IS NOT NULL;
 ALTER TABLE segment ALTER COLUMN payload SET STORAGE EXTERNAL;   -- compressed by us
 ALTER TABLE unit ALTER COLUMN manifest SET STORAGE EXTERNAL;

@@ -4,12 +4,13 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.context import Services, services
 from api.errors import ApiError, responses
 from api.guard import GuardedRoute, OpenRoute, caller_of
 from api.iam import schemas
+from api.iam.projects import find_projects
 from api.iam.schemas import (
     CreateTokenBody,
     DomainAnswer,
@@ -57,11 +58,12 @@ async def create_token(request: Request, response: Response, body: CreateTokenBo
 
 
 @router.get("/v3/auth/tokens", operation_id="KeystoneValidateToken")
-async def validate_token(request: Request, response: Response) -> TokenEnvelope:
+async def validate_token(
+    request: Request,
+    response: Response,
+    subject: Annotated[str, Header(alias=SUBJECT, min_length=1, max_length=16_384)],
+) -> TokenEnvelope:
     """What the token in X-Subject-Token stands for; 404 for one of another account or that is not valid."""
-    subject = request.headers.get(SUBJECT)
-    if not subject:
-        raise ApiError("OMS.1004", SUBJECT)
     digest = iam.token_digest(subject)
     token = await services(request).database.read(lambda connection: iam.find_token(connection, digest))
     if token is None or token.principal.domain != caller_of(request).principal.domain:
@@ -124,11 +126,7 @@ async def _project(parts: Services, principal: Principal, scope: schemas.ScopeBo
         raise ApiError("OMS.1004", "auth.scope.project")
     if wanted.domain is not None and not _names(wanted.domain, principal.domain):
         raise ApiError("OMS.2001", "auth.scope.project.domain")
-    found = await parts.database.read(
-        lambda connection: iam.find_projects(
-            connection, principal.domain.id, project_id=wanted.id, name=wanted.name
-        )
-    )
+    found = await find_projects(parts, principal.domain, project_id=wanted.id, name=wanted.name)
     if len(found) != 1:
         raise ApiError("OMS.2001", "auth.scope.project")
     return found[0]
@@ -139,9 +137,7 @@ def _names(named: schemas.Named, domain: Domain) -> bool:
 
 
 async def _projects(request: Request, domain: Domain, name: str | None) -> list[ProjectItem]:
-    found = await services(request).database.read(
-        lambda connection: iam.find_projects(connection, domain.id, name=name)
-    )
+    found = await find_projects(services(request), domain, name=name)
     return [
         ProjectItem(
             id=project.id,

@@ -1,9 +1,11 @@
 """The eight task calls (OMS 5.2)."""
 
 import hashlib
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 
 from api.context import Services, services
 from api.errors import ApiError, responses
@@ -36,7 +38,7 @@ async def list_tasks(
     group_id: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     limit: Annotated[QueryNumber, Query(ge=1, le=100)] = 10,
     offset: Annotated[QueryNumber, Query(ge=0, le=2_147_483_647)] = 0,
-    status: Annotated[QueryNumber | None, Query(ge=1, le=7)] = None,
+    status: Annotated[QueryNumber, Query(ge=1, le=7)] | None = None,
     task_name: Annotated[str | None, Query(max_length=255)] = None,
 ) -> TaskList:
     """Tasks of the project, the newest first (OMS 5.2.1); `task_name` is a part of the name."""
@@ -67,6 +69,12 @@ async def batch_update(request: Request, project_id: ProjectId, body: BatchUpdat
     """New limits and priority for several tasks, all or none (OMS 5.2.8)."""
     await actions.update_tasks(services(request), actor_of(request), body)
     return Response()
+
+
+@router.api_route("/batch-update", methods=["GET", "PUT", "DELETE"], include_in_schema=False)
+async def batch_update_otherwise() -> Response:
+    """`batch-update` is no task: no other method reaches it."""
+    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 @router.get("/{task_id}", operation_id="ShowTask")
@@ -117,5 +125,7 @@ async def update_bandwidth(
 def _shown(parts: Services, row: TaskRow) -> TaskAnswer:
     size = figures_of(row, 0).complete_size
     average = size * 1000 // row.running_ms if row.running_ms else 0
-    speed = parts.speeds.measure(row.id, int(row.now.timestamp() * 1000), size, average)
-    return task_answer(row, figures_of(row, speed), parts.settings.since_unit)
+    sample = (int(row.now.timestamp() * 1000), size)
+    shown = figures_of(row, parts.speeds.measure(row.id, row.run_no, sample, average))
+    furthest = parts.speeds.furthest(row.id, row.run_no, shown.progress)
+    return task_answer(row, replace(shown, progress=furthest), parts.settings.since_unit)

@@ -7,9 +7,13 @@ from pydantic import BaseModel, Field, SecretStr, StringConstraints
 from api.tasks.choices import CdnAuthentication, CdnProtocol, CryptoType, Language, Trigger
 from api.validation import Flag, Long, Text
 from engine.spec import CloudType, ConsistencyCheck, OverwriteMode, Priority, StoragePolicy, TaskType
+from engine.windows import MAX_RATE, MAX_WINDOWS, MIN_RATE
 
 Secret = Annotated[SecretStr, Field(max_length=16_384)]
-Key = Annotated[SecretStr, Field(max_length=100)]
+# Empty keys and rates out of range have codes of their own, so the bounds are documented here and checked later.
+Key = Annotated[SecretStr, Field(max_length=100, json_schema_extra={"minLength": 1})]
+Clock = Annotated[Text, Field(json_schema_extra={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})]
+Rate = Annotated[Long, Field(json_schema_extra={"minimum": MIN_RATE, "maximum": MAX_RATE})]
 LongText = Annotated[Text, StringConstraints(max_length=1024)]
 Region = Annotated[Text, StringConstraints(max_length=100)]
 AuthFile = Annotated[SecretStr, Field(max_length=65_535)]
@@ -57,9 +61,12 @@ class DestinationBody(BaseModel):
 class BandwidthBody(BaseModel):
     """A window of the day with its limit in bytes a second, 1,048,576 to 209,715,200 (table 5-43)."""
 
-    start: Text = Field(examples=["00:00"])
-    end: Text = Field(examples=["23:59"])
-    max_bandwidth: Long
+    start: Clock = Field(examples=["00:00"])
+    end: Clock = Field(examples=["23:59"])
+    max_bandwidth: Rate = Field(examples=[MIN_RATE])
+
+
+Policy = Annotated[list[BandwidthBody], Field(json_schema_extra={"maxItems": MAX_WINDOWS})]
 
 
 class CdnBody(BaseModel):
@@ -91,7 +98,7 @@ class CreateTaskBody(BaseModel):
     enable_kms: Flag | None = False
     description: Annotated[Text, StringConstraints(max_length=255)] | None = None
     migrate_since: Long | None = 0
-    bandwidth_policy: list[BandwidthBody] | None = None
+    bandwidth_policy: Policy | None = None
     source_cdn: CdnBody | None = None
     smn_config: SmnBody | None = None
     enable_metadata_migration: Flag | None = False
@@ -126,7 +133,7 @@ class StartTaskBody(BaseModel):
 class BandwidthPolicyBody(BaseModel):
     """New limits; an empty list lifts them (table 5-62)."""
 
-    bandwidth_policy: list[BandwidthBody]
+    bandwidth_policy: Policy
 
 
 class BatchUpdateBody(BaseModel):
@@ -134,5 +141,5 @@ class BatchUpdateBody(BaseModel):
 
     group_id: Annotated[Text, StringConstraints(min_length=1, max_length=36)] | None = None
     ids: Annotated[list[Long], Field(max_length=20)] | None = None
-    bandwidth_policy: list[BandwidthBody]
+    bandwidth_policy: Policy
     task_priority: Priority | None = None

@@ -1,7 +1,9 @@
-"""How fast a task moves right now: the change of its bytes over the last ten seconds that somebody looked."""
+"""What only a watcher can tell of a task: how fast it moves right now, and how far it was already shown to be."""
 
 from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 
+from engine.progress import monotone
 from ledger.values import TaskId
 
 WINDOW_MS = 10_000
@@ -9,26 +11,46 @@ _SHORTEST_MS = 500
 _REMEMBERED = 5_000
 
 
+@dataclass(slots=True)
+class _Watched:
+    run_no: int
+    samples: deque[tuple[int, int]] = field(default_factory=deque)
+    progress: float = 0.0
+
+
 class SpeedGauge:
-    """Remembers the sizes that answers have shown. Without two of them a task's average stands in."""
+    """Remembers what answers have shown of present runs, for the 5,000 tasks that were looked at last."""
 
     def __init__(self) -> None:
-        self._samples: OrderedDict[TaskId, deque[tuple[int, int]]] = OrderedDict()
+        self._watched: OrderedDict[TaskId, _Watched] = OrderedDict()
 
-    def measure(self, task_id: TaskId, now_ms: int, size: int, average: int) -> int:
-        """Notes `size` bytes at `now_ms`; bytes a second since the oldest sample of the window."""
-        samples = self._samples.setdefault(task_id, deque())
-        self._samples.move_to_end(task_id)
-        if len(self._samples) > _REMEMBERED:
-            self._samples.popitem(last=False)
+    def measure(self, task_id: TaskId, run_no: int, sample: tuple[int, int], average: int) -> int:
+        """Notes a sample (ms, bytes); bytes a second over the last ten seconds, else `average`."""
+        samples = self._of(task_id, run_no).samples
+        now_ms, size = sample
         if samples and size < samples[-1][1]:
             samples.clear()
         while len(samples) > 1 and now_ms - samples[1][0] >= WINDOW_MS:
             samples.popleft()
         if not samples or now_ms - samples[-1][0] >= _SHORTEST_MS:
-            samples.append((now_ms, size))
+            samples.append(sample)
         began, at_first = samples[0]
         elapsed = now_ms - began
         if elapsed < _SHORTEST_MS or elapsed > 3 * WINDOW_MS:
             return average
         return (size - at_first) * 1000 // elapsed
+
+    def furthest(self, task_id: TaskId, run_no: int, progress: float) -> float:
+        """The progress to show: never less than before within a run, though totals grow while it lists."""
+        watched = self._of(task_id, run_no)
+        watched.progress = monotone(watched.progress, progress)
+        return watched.progress
+
+    def _of(self, task_id: TaskId, run_no: int) -> _Watched:
+        watched = self._watched.get(task_id)
+        if watched is None or watched.run_no != run_no:
+            watched = self._watched[task_id] = _Watched(run_no)
+        self._watched.move_to_end(task_id)
+        if len(self._watched) > _REMEMBERED:
+            self._watched.popitem(last=False)
+        return watched

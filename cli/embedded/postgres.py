@@ -27,7 +27,7 @@ _SETTINGS_FILE = "oms.conf"
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "120",
+    "max_connections": "200",
     "shared_buffers": "64MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
@@ -161,10 +161,11 @@ class Postgres:
 
 
 def working_identity() -> Identity:
-    """The first identity under which Postgres's programs run here; raises EmbeddedError when none does."""
+    """The first identity that finds and runs Postgres's programs here; raises EmbeddedError when none does."""
     reasons = []
     for identity in candidates():
-        launch = Launch((postgres_program("postgres"), "--version"), identity=identity)
+        # --show looks for the programs and the user, as a real initdb does, and creates nothing.
+        launch = Launch((postgres_program("initdb"), "--show", "--pgdata=/nowhere"), identity=identity)
         result = subprocess.run(shim_command(launch), capture_output=True, check=False)
         if result.returncode == 0:
             return identity

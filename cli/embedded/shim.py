@@ -18,10 +18,13 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 CAPABILITY_VERSION_3 = 0x20080522
 CLONE_NEWUSER = 0x10000000
 
@@ -62,6 +65,9 @@ def become_dedicated(uid: int, gid: int) -> None:
     held = permitted_capabilities()
     passing = CAP_DAC_READ_SEARCH if held >> CAP_DAC_READ_SEARCH & 1 else CAP_DAC_OVERRIDE
     keeps = bool(held >> passing & 1)
+    if held >> CAP_SETPCAP & 1:
+        # Without this bit `access(2)`, which Postgres asks about its own programs, forgets the right that is kept.
+        prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     prctl(PR_SET_KEEPCAPS, 1)

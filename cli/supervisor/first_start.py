@@ -12,14 +12,22 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+from cli.embedded.errors import EmbeddedError
+
 log = logging.getLogger("oms.supervisor")
 
 
 def prepare_installation(url: str, master_key: Path, credentials: Path) -> None:
-    """Makes a database and a data directory ready for the services; what is there already stays as it is."""
+    """Makes a database and a data directory ready for the services; what is there already stays as it is.
+
+    Raises EmbeddedError when the database or the key cannot be used.
+    """
     ensure_master_key(master_key)
-    migrate_schema(url)
-    ensure_credentials(url, master_key, credentials)
+    try:
+        migrate_schema(url)
+        ensure_credentials(url, master_key, credentials)
+    except Exception as error:
+        raise EmbeddedError(f"the database cannot be prepared: {error}") from error
 
 
 def ensure_master_key(path: Path) -> None:

@@ -17,6 +17,7 @@ from connectors.wire.signing import sigv4, v2
 from engine.failures import Operation
 
 _LIMITS = Limits()
+_MOST_MOVES = 2
 _SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 
 
@@ -60,26 +61,31 @@ class Channel:
 
     async def call(self, ask: Ask) -> WireAnswer:
         """The answer to `ask`, of status 2xx. Raises StoreError."""
+        known = (self.place, self._offset)
         answer = await self._send(ask)
         if answer.status < 300:
             return answer
         told = errors.complaint(answer, self.dialect.prefix)
-        if self._learns(answer, told):
+        if self._learns(answer, told, known):
             answer = await self._send(ask)
             if answer.status < 300:
                 return answer
             told = errors.complaint(answer, self.dialect.prefix)
         raise errors.refused(ask.operation, answer, told)
 
-    def _learns(self, answer: WireAnswer, told: errors.Complaint) -> bool:
+    def _learns(self, answer: WireAnswer, told: errors.Complaint, known: tuple[Place, float]) -> bool:
         """True when the answer tells of a clock, region or host that is worth one signed repeat."""
         if told.code in _SKEW_CODES:
-            return self._learns_clock(answer)
-        moved = redirected(self.place, answer, told)
-        if moved is None or self._moves >= 2:
+            # Another request may have learned it while this one was in the air.
+            return self._offset != known[1] or self._learns_clock(answer)
+        moved = redirected(known[0], answer, told)
+        if moved is None:
             return False
-        self._moves += 1
-        self.place = moved
+        if self.place == known[0]:
+            if self._moves >= _MOST_MOVES:
+                return False
+            self._moves += 1
+            self.place = moved
         return True
 
     def _learns_clock(self, answer: WireAnswer) -> bool:

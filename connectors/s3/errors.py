@@ -41,8 +41,10 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
     (
         Fatal,
         Meaning.BAD_CREDENTIALS,
-        "InvalidAccessKeyId SignatureDoesNotMatch TooManyWrongSignature InvalidSecurity NotAuthenticated "
-        "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey",
+        (
+            "InvalidAccessKeyId SignatureDoesNotMatch TooManyWrongSignature InvalidSecurity NotAuthenticated "
+            "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey"
+        ),
     ),
     (
         Fatal,
@@ -54,8 +56,10 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
     (
         Fatal,
         Meaning.WRONG_REGION,
-        "PermanentRedirect TemporaryRedirect Redirect AuthorizationHeaderMalformed IllegalLocationConstraint "
-        "IllegalLocationConstraintException VirtualHostDomainRequired InvalidRegionName",
+        (
+            "PermanentRedirect TemporaryRedirect Redirect AuthorizationHeaderMalformed IllegalLocationConstraint "
+            "IllegalLocationConstraintException VirtualHostDomainRequired InvalidRegionName"
+        ),
     ),
     (Fatal, Meaning.ACCOUNT_FROZEN, "FrozenUserId AccountFrozen UserDisable AccountIsDisabled"),
     (Fatal, Meaning.ACCOUNT_CLOSED, "DeregisterUserId AccountProblem NotSignedUp OptInRequired"),
@@ -66,9 +70,11 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
     (
         Throttled,
         Meaning.THROTTLED,
-        "SlowDown SlowDownRead SlowDownWrite ServiceUnavailable RequestLimitExceeded TooManyRequests Throttling "
-        "ThrottlingException BandwidthLimitExceeded QpsLimitExceeded RequestRateLimitExceeded "
-        "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded",
+        (
+            "SlowDown SlowDownRead SlowDownWrite ServiceUnavailable RequestLimitExceeded TooManyRequests Throttling "
+            "ThrottlingException BandwidthLimitExceeded QpsLimitExceeded RequestRateLimitExceeded "
+            "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded"
+        ),
     ),
     (Archived, Meaning.ARCHIVED, "InvalidObjectState"),
     (Corrupted, Meaning.DIGEST_MISMATCH, "BadDigest InvalidDigest XAmzContentSHA256Mismatch"),

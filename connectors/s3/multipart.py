@@ -1,4 +1,6 @@
-"""Multipart uploads; every list is read to its end, and a 200 is believed only with its result element (clouds.md A2)."""
+"""Multipart uploads; every list is read to its end, and a 200 is believed only with its result element
+(clouds.md A2).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +9,7 @@ from connectors.errors import NotFound
 from connectors.objects import Block, Condition, OpenUpload, Pace, Part, WriteOptions, Written
 from connectors.s3.channel import Ask, Channel
 from connectors.s3.dates import iso_ms
+from connectors.s3.dialects import Dialect
 from connectors.s3.errors import broken, complaint, refused
 from connectors.s3.headers import crc64, plain_etag, write_headers, written
 from connectors.s3.writes import condition_headers, digest_headers
@@ -24,9 +27,9 @@ async def create_upload(channel: Channel, key: bytes, options: WriteOptions) -> 
     operation = Operation.CREATE_UPLOAD
     headers = write_headers(options, channel.dialect, operation)
     answer = await channel.call(Ask(operation, "POST", key, (("uploads", None),), headers))
-    upload_id = _document(
-        answer, operation, "InitiateMultipartUploadResult", "InitiateMultipartUpload"
-    ).text("UploadId")
+    upload_id = _document(answer, operation, "InitiateMultipartUploadResult", "InitiateMultipartUpload").text(
+        "UploadId"
+    )
     if not upload_id:
         raise broken(operation, answer, "the answer names no upload")
     return upload_id
@@ -121,7 +124,9 @@ async def list_uploads(channel: Channel, prefix: bytes) -> tuple[OpenUpload, ...
     operation, found = Operation.LIST_UPLOADS, list[OpenUpload]()
     marker: tuple[bytes, str] = (b"", "")
     while True:
-        answer = await channel.call(Ask(operation, "GET", query=_uploads_query(prefix, marker)))
+        answer = await channel.call(
+            Ask(operation, "GET", query=_uploads_query(channel.dialect, prefix, marker))
+        )
         document = _document(answer, operation, "ListMultipartUploadsResult")
         try:
             found += _uploads(document)
@@ -135,8 +140,10 @@ async def list_uploads(channel: Channel, prefix: bytes) -> tuple[OpenUpload, ...
         marker = following
 
 
-def _uploads_query(prefix: bytes, marker: tuple[bytes, str]) -> Query:
-    query: list[tuple[str, str | bytes | None]] = [("encoding-type", "url"), ("uploads", None)]
+def _uploads_query(dialect: Dialect, prefix: bytes, marker: tuple[bytes, str]) -> Query:
+    query: list[tuple[str, str | bytes | None]] = [("uploads", None)]
+    if dialect.encode_listing:
+        query.append(("encoding-type", "url"))
     if prefix:
         query.append(("prefix", prefix))
     if marker[0]:

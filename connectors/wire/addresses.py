@@ -1,5 +1,6 @@
 """Which addresses may be dialled (reliability.md 5.1): everything that is not plain global unicast is refused."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _DENIED_V4 = tuple(
@@ -43,6 +44,7 @@ def is_public(address: str) -> bool:
             return parsed in _GLOBAL_V6 and not any(parsed in block for block in _DENIED_V6)
 
 
+@lru_cache(maxsize=4096)
 def is_literal(host: str) -> bool:
     """True when `host` is an address and not a name."""
     try:

@@ -1,8 +1,12 @@
-"""The wire: sends one request and hands back one complete, length-checked answer. No retries, no redirects, no decoding."""
+"""The wire: sends one request and hands back one complete, length-checked answer. No retries, no redirects,
+no decoding.
+"""
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import BytesIO
 from types import TracebackType
 
 import aiohttp
@@ -11,7 +15,7 @@ import yarl
 from connectors.wire.addresses import is_literal, is_public
 from connectors.wire.failures import WireFailure
 from connectors.wire.meter import Meter, NoMeter
-from connectors.wire.request import Limits, Route, WireAnswer, WireRequest
+from connectors.wire.request import Limits, Route, Target, WireAnswer, WireRequest
 from connectors.wire.resolver import CheckedResolver
 from engine.failures import Meaning
 
@@ -67,18 +71,21 @@ class Wire:
     async def _exchange(self, request: WireRequest) -> WireAnswer:
         limits, size = request.limits, len(request.body)
         pool = self._pool(request.target.route)
-        _check_literal(request)
-        headers = {**request.headers, "accept-encoding": "identity"}
+        target = request.target
+        dialled = _dialled(target)
+        url = yarl.URL(f"{target.scheme}://{dialled.authority}{request.raw_target}", encoded=True)
+        headers = {"host": target.authority, **request.headers, "accept-encoding": "identity"}
         if size or request.method in {"PUT", "POST"}:
             headers["content-length"] = str(size)
         async with asyncio.timeout(limits.total(size, limits.body_max)) as timer:
             async with pool.request(
                 request.method,
-                _url(request),
+                url,
                 headers=headers,
                 data=_body(request, timer),
                 allow_redirects=False,
                 timeout=self._timeout(limits),
+                server_hostname=target.host if dialled is not target else None,
             ) as response:
                 body = await _read(response, request)
                 return WireAnswer(
@@ -133,18 +140,16 @@ def _trust(route: Route) -> ssl.SSLContext:
     return context
 
 
-def _url(request: WireRequest) -> yarl.URL:
-    target = request.target
-    return yarl.URL(f"{target.scheme}://{target.authority}{request.raw_target}", encoded=True)
-
-
-def _check_literal(request: WireRequest) -> None:
-    # The HTTP library dials literal addresses without asking a resolver.
-    target = request.target
-    if target.route.private_ok or not is_literal(target.host):
-        return
-    if target.route.connect is not None or not is_public(target.host):
+def _dialled(target: Target) -> Target:
+    """The target as the HTTP library must see it: it dials literal addresses without asking a resolver."""
+    if not is_literal(target.host):
+        return target
+    if not target.route.private_ok and not is_public(target.host):
         raise WireFailure(Meaning.FORBIDDEN_ADDRESS, "the address may not be dialled")
+    if target.route.connect is None:
+        return target
+    host, port = target.route.connect
+    return replace(target, host=host, port=port)
 
 
 def _body(
@@ -179,14 +184,13 @@ async def _read(response: aiohttp.ClientResponse, request: WireRequest) -> bytes
         return await response.read()
     if (response.content_length or 0) > most:
         raise WireFailure(Meaning.BROKEN_ANSWER, f"the answer is longer than {most} bytes")
-    pieces: list[bytes] = []
-    size = 0
+    # A growing buffer is handed out without a copy; joining pieces would hold the body twice.
+    whole = BytesIO()
     async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > most:
+        whole.write(piece)
+        if whole.tell() > most:
             raise WireFailure(Meaning.BROKEN_ANSWER, f"the answer is longer than {most} bytes")
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return whole.getvalue()
 
 
 def _lowered(response: aiohttp.ClientResponse) -> dict[str, str]:
@@ -213,6 +217,9 @@ def _framed(response: aiohttp.ClientResponse, request: WireRequest, body: bytes)
 
 def _meaning(error: aiohttp.ClientError) -> Meaning:
     match error:
+        case aiohttp.InvalidURL():
+            # The library refuses hosts that only a C resolver would read as addresses, such as 0177.0.0.1.
+            return Meaning.FORBIDDEN_ADDRESS
         case aiohttp.ClientSSLError():
             return Meaning.TLS
         case aiohttp.ClientPayloadError():

@@ -1,4 +1,6 @@
-"""The one encoder of keys and query values: everything but RFC 3986 unreserved characters becomes %XX (clouds.md A4)."""
+"""The one encoder of keys and query values: everything but RFC 3986 unreserved characters becomes %XX
+(clouds.md A4).
+"""
 
 from urllib.parse import quote_from_bytes
 

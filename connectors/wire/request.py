@@ -29,7 +29,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a host is reached: what is dialled instead of it, whether private addresses may be, and whose TLS is trusted."""
+    """How a host is reached: what is dialled instead of it, whether private addresses may be, and whose TLS
+    is trusted.
+    """
 
     connect: tuple[str, int] | None = None
     private_ok: bool = False

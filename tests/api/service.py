@@ -18,11 +18,13 @@ from typing import Any
 
 import psycopg
 from argon2 import PasswordHasher
+
 from ledger import iam_admin, sessions
 from ledger.iam import Domain, Role
 from ledger.seal import KeyRing
 
 ROOT = Path(__file__).parents[2]
+START = {"src_ak": "a", "src_sk": "b", "dst_ak": "c", "dst_sk": "d"}
 PASSWORD = "correct horse battery"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
@@ -77,7 +79,9 @@ class Service:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """One request; a body that is not bytes goes as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
@@ -123,7 +127,7 @@ class Service:
         """Forces a task into a status, as workers would bring it there."""
         self.sql("UPDATE task SET status = %s WHERE id = %s", status, task_id)
         for name, value in columns.items():
-            self.sql(f"UPDATE task SET {name} = %s WHERE id = %s", value, task_id)  # type: ignore[arg-type]  # our names
+            self.sql(f"UPDATE task SET {name} = %s WHERE id = %s", value, task_id)
 
     def account(self, role: Role = Role.ADMIN) -> Account:
         """A fresh account."""
@@ -172,6 +176,32 @@ def task_body(**changes: Any) -> dict[str, Any]:
         else:
             body[name] = value
     return body
+
+
+def ended_with_failures(api: Service, who: Account, task_id: int = 0, **changes: object) -> int:
+    """A task in status 4 whose run listed 10 objects: 5 went over, 2 were skipped, 3 failed. 0: a new one."""
+    task_id = task_id or api.create(who, **changes)
+    api.sql("UPDATE run SET phase = 'ended', ended_at = clock_timestamp() WHERE task_id = %s", task_id)
+    api.sql(
+        "INSERT INTO counter (task_id, run_no, shard, listed, listed_bytes, ok, ok_bytes, skip, skip_bytes, fail,"
+        " fail_bytes) VALUES (%s, 1, 0, 10, 1000, 5, 500, 2, 200, 3, 300)",
+        task_id,
+    )
+    api.sql(
+        "INSERT INTO segment (task_id, run_no, kind, n, bytes, digest, payload) VALUES (%s, 1, 'fail', 3, 300, '', '')",
+        task_id,
+    )
+    api.put_in(task_id, 4, error_code="TRF.0004")
+    return task_id
+
+
+def record_failures(api: Service, task_id: int) -> None:
+    """The list of its failed objects was written."""
+    api.sql(
+        "INSERT INTO record (task_id, run_no, kind, object_key, opened_ms, lines, bytes, digest, state)"
+        " VALUES (%s, 1, 'fail', 'oms/task/x', 1, 3, 300, '', 'written')",
+        task_id,
+    )
 
 
 def write_key_file(path: Path) -> Path:

@@ -135,7 +135,13 @@ ACCEPTED: list[dict[str, Any]] = [
     {"description": "(daily)"},
     {"description": "x" * 255},
     {"migrate_since": 1_672_671_844.0},
-    {"migrate_since": None, "enable_kms": None, "bandwidth_policy": None, "source_cdn": None, "smn_config": None},
+    {
+        "migrate_since": None,
+        "enable_kms": None,
+        "bandwidth_policy": None,
+        "source_cdn": None,
+        "smn_config": None,
+    },
     {"a field that nobody knows": {"x": 1}},
     {"enable_kms": True},
     windows(("15:00", "16:00", MIB), ("16:00", "17:00", 1.048576e06)),
@@ -149,7 +155,10 @@ ACCEPTED: list[dict[str, Any]] = [
     {"task_type": "list", **source(**LIST)},
     {"task_type": "list", **source(**{**LIST, "object_key": []})},
     {"object_overwrite_mode": "CRC64_COMPARISON_OVERWRITE", **source(cloud_type="HuaweiCloud")},
-    {**source(cloud_type="HuaweiCloud", region="cn-north-4", bucket="vault"), **destination(save_prefix="in/")},
+    {
+        **source(cloud_type="HuaweiCloud", region="cn-north-4", bucket="vault"),
+        **destination(save_prefix="in/"),
+    },
 ]
 
 

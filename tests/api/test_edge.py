@@ -1,5 +1,6 @@
 """What holds for every request: one form of error, an id, limits, probes (OMS 6, checks 91 and 92)."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -14,17 +15,22 @@ from hypothesis import strategies as st
 
 from api.settings import SettingsError, SinceUnit, read_settings
 from tests.api.service import Account, Service, running_service, task_body
-from tests.servers import create_template, copied_database, running_postgres, running_redis
+from tests.servers import TEMPLATE, create_template, running_postgres, running_redis
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
-    [("GET", "/v3/nothing", 404, "OMS.1009"), ("GET", "/v2/x/y/z", 404, "OMS.1009"), ("PUT", "/healthz", 405, "OMS.1008"),
+    [("GET", "/v3/nothing", 404, "OMS.1009"), ("GET", "/v2/x/y/z", 404, "OMS.1009"),
+     ("PUT", "/healthz", 405, "OMS.1008"),
      ("PATCH", "/v2/x/tasks/1", 405, "OMS.1008"), ("HEAD", "/v3/projects", 405, ""), ("OPTIONS", "/", 405, "OMS.1008"),
-     ("DELETE", "/", 405, "OMS.1008"), ("TRACE", "/v3/projects", 405, "OMS.1008"), ("GET", "/v2/%00/tasks", 400, "OMS.0001"),
-     ("GET", "/v2/x/tasks?group_id=%00", 400, "OMS.0001"), ("GET", "/v2/x/tasks/", 404, "OMS.1009")],
+     ("DELETE", "/", 405, "OMS.1008"),
+     ("TRACE", "/v3/projects", 405, "OMS.1008"), ("GET", "/v2/%00/tasks", 400, "OMS.0001"),
+     ("GET", "/v2/x/tasks?group_id=%00", 400, "OMS.0001"), ("GET", "/v2/x/tasks/", 404, "OMS.1009"),
+     ("GET", "/v2/%ff/tasks", 401, "OMS.9999"), ("PUT", "/v2/x/tasks/batch-update", 401, "OMS.9999")],
 )  # fmt: skip
-def test_unknown_paths_and_methods_have_the_one_form(api: Service, method: str, path: str, status: int, code: str) -> None:
+def test_unknown_paths_and_methods_have_the_one_form(
+    api: Service, method: str, path: str, status: int, code: str
+) -> None:
     answer = api.send(method, path)
     assert answer.status == status
     if method != "HEAD":
@@ -32,9 +38,22 @@ def test_unknown_paths_and_methods_have_the_one_form(api: Service, method: str, 
         assert set(answer.json) == {"error_code", "error_msg"}
 
 
+NESTED = b'{"a":' * 40 + b"1" + b"}" * 40
+
+
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[1,", b"{'a':1}", b"\xff\xfe", b'{"a":NaN}', b'"\\ud800"', b"{}x", b"[" * 100_000, b'{"a":' * 40 + b"1" + b"}" * 40],
+    [
+        b"{",
+        b"[1,",
+        b"{'a':1}",
+        b"\xff\xfe",
+        b'{"a":NaN}',
+        b'"\\ud800"',
+        b"{}x",
+        b"[" * 100_000,
+        NESTED,
+    ],
 )
 def test_a_body_that_is_no_json_is_refused(api: Service, ann: Account, body: bytes) -> None:
     answer = api.call(ann, "POST", "/tasks", body)
@@ -58,12 +77,14 @@ def test_a_body_may_have_a_mebibyte_and_not_more(api: Service, ann: Account) -> 
 
 def test_a_body_without_a_length_is_counted(api: Service, ann: Account) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
-    headers = {"X-Auth-Token": api.token(ann), "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    headers = {
+        "X-Auth-Token": api.token(ann),
+        "Content-Type": "application/json",
+        "Transfer-Encoding": "chunked",
+    }
     chunks = (b" " * 65_536 for _ in range(17))
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.request("POST", f"/v2/{ann.project_id}/tasks", chunks, headers, encode_chunked=True)
-    except (BrokenPipeError, ConnectionResetError):
-        pass
     answer = connection.getresponse()
     assert answer.status == 413
     assert json.loads(answer.read())["error_code"] == "S3M.0172"
@@ -92,12 +113,24 @@ def test_request_ids_differ_and_the_audit_knows_them(api: Service, ann: Account)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"), max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
-FIELDS = sorted({*task_body(), "bandwidth_policy", "source_cdn", "smn_config", "description", "migrate_since", "task_priority",
+FIELDS = sorted({*task_body(), "bandwidth_policy", "source_cdn", "smn_config", "description", "migrate_since",
+ "task_priority",
                  "object_overwrite_mode", "enable_kms", "src_node", "dst_node"})  # fmt: skip
-NODE_FIELDS = ["ak", "sk", "bucket", "region", "object_key", "list_file", "save_prefix", "cloud_type", "security_token"]
+NODE_FIELDS = [
+    "ak",
+    "sk",
+    "bucket",
+    "region",
+    "object_key",
+    "list_file",
+    "save_prefix",
+    "cloud_type",
+    "security_token",
+]
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -116,7 +149,11 @@ def test_no_body_breaks_the_server(
     assert answer.status in (200, 400, 501), answer
     if answer.status != 200:
         assert answer.code
-    for path, method in (("/tasks/batch-update", "POST"), ("/tasks/1/start", "POST"), ("/tasks/1/bandwidth-policy", "PUT")):
+    for path, method in (
+        ("/tasks/batch-update", "POST"),
+        ("/tasks/1/start", "POST"),
+        ("/tasks/1/bandwidth-policy", "PUT"),
+    ):
         other = api.call(ann, method, path, {**fields, **inside})
         assert other.status == 400
         assert other.code
@@ -128,7 +165,9 @@ def test_probes_need_no_token_and_metrics_tell_no_names(api: Service, ann: Accou
     ready = api.send("GET", "/readyz")
     assert (ready.status, ready.json["status"], ready.json["redis"]) == (200, "ready", "not configured")
     text = api.send("GET", "/metrics").body.decode()
-    assert re.search(r'oms_http_requests_total\{method="POST",route="/v2/\{project_id\}/tasks",status="200"\} [1-9]', text)
+    assert re.search(
+        r'oms_http_requests_total\{method="POST",route="/v2/\{project_id\}/tasks",status="200"\} [1-9]', text
+    )
     assert re.search(r'^oms_tasks\{status="1"\} [1-9]', text, re.MULTILINE)
     for name in ("oms_objects", "oms_bytes", "oms_leases", "oms_leaked_uploads", "oms_workers"):
         assert f"\n{name}" in text
@@ -154,10 +193,11 @@ def test_the_openapi_page_names_every_call_and_its_errors(api: Service) -> None:
     assert create["413"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
 
 
-def test_a_lost_redis_is_told_but_does_not_stop_anything(api_database_url: str, key_file: Path, ann: Account) -> None:
-    with running_redis() as url:
-        with running_service(api_database_url, key_file, OMS_REDIS_URL=url) as service:
-            assert service.send("GET", "/readyz").json["redis"] == "ok"
+def test_a_lost_redis_is_told_but_does_not_stop_anything(
+    api_database_url: str, key_file: Path, ann: Account
+) -> None:
+    with running_redis() as url, running_service(api_database_url, key_file, OMS_REDIS_URL=url) as service:
+        assert service.send("GET", "/readyz").json["redis"] == "ok"
     lost = "redis://127.0.0.1:1/0"
     with running_service(api_database_url, key_file, OMS_REDIS_URL=lost) as service:
         ready = service.send("GET", "/readyz")
@@ -170,7 +210,7 @@ def test_a_lost_redis_is_told_but_does_not_stop_anything(api_database_url: str, 
 def test_a_lost_database_is_503_and_a_restarted_one_is_used_again(key_file: Path) -> None:
     with running_postgres() as server:
         create_template(server)
-        with copied_database(server) as url, running_service(url, key_file) as service:
+        with running_service(server.url(TEMPLATE), key_file) as service:
             ann = service.account()
             task_id = service.create(ann)
             server.stop()
@@ -192,8 +232,8 @@ def test_an_unmigrated_database_is_not_ready(postgres_url: str, key_file: Path) 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("OMS_DATABASE_URL", ""), ("OMS_MASTER_KEY_FILE", ""), ("OMS_TIMEZONE", "Mars/Olympus"), ("OMS_TASKS_PER_DAY", "many"),
-     ("OMS_TASKS_WAITING", "0"), ("OMS_COMPAT_MIGRATE_SINCE_RESPONSE", "hours")],
+    [("OMS_DATABASE_URL", ""), ("OMS_MASTER_KEY_FILE", ""), ("OMS_TIMEZONE", "Mars/Olympus"),
+     ("OMS_TASKS_PER_DAY", "many"),     ("OMS_TASKS_WAITING", "0"), ("OMS_COMPAT_MIGRATE_SINCE_RESPONSE", "hours")],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_named(name: str, value: str) -> None:
     good = {"OMS_DATABASE_URL": "postgresql:///oms", "OMS_MASTER_KEY_FILE": "key"}
@@ -201,3 +241,15 @@ def test_settings_that_cannot_work_are_named(name: str, value: str) -> None:
     assert read_settings(good).tasks_per_day == 1500
     with pytest.raises(SettingsError, match=name):
         read_settings({**good, name: value})
+
+
+def test_a_refused_method_names_those_that_are_allowed(api: Service, ann: Account) -> None:
+    assert api.call(ann, "PATCH", "/tasks").headers["allow"] == "GET, POST"
+    assert api.call(ann, "PATCH", "/tasks/1").headers["allow"] == "DELETE, GET"
+    batch = api.call(ann, "GET", "/tasks/batch-update")
+    assert (batch.status, batch.headers["allow"]) == (405, "POST")
+
+
+def test_identity_answers_carry_their_trace_id(api: Service) -> None:
+    answer = api.send("GET", "/v3/projects")
+    assert answer.headers["x-iam-trace-id"] == answer.headers["x-request-id"]

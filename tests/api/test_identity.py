@@ -97,7 +97,9 @@ def test_projects_and_accounts_are_the_callers_own(api: Service, ann: Account) -
     token = {"X-Auth-Token": api.token(ann)}
     for path in ("/v3/projects", f"/v3/projects?name={ann.project_name}", "/v3/auth/projects"):
         found = api.send("GET", path, None, token).json["projects"]
-        assert [(project["id"], project["domain_id"]) for project in found] == [(ann.project_id, ann.domain.id)]
+        assert [(project["id"], project["domain_id"]) for project in found] == [
+            (ann.project_id, ann.domain.id)
+        ]
     assert api.send("GET", "/v3/projects?name=nothing", None, token).json["projects"] == []
     assert api.send("GET", "/v3/projects?domain_id=other", None, token).json["projects"] == []
     domains = api.send("GET", "/v3/auth/domains", None, token).json["domains"]

@@ -34,9 +34,7 @@ NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 TASKS = f"/v2/{PROJECT}/tasks"
 
 
-def vector(
-    request: SignedRequest, signature: str, info: str = ""
-) -> tuple[Claim, SignedRequest]:
+def vector(request: SignedRequest, signature: str, info: str = "") -> tuple[Claim, SignedRequest]:
     """A claim over all headers of a request."""
     return Claim("AKEXAMPLE", info, tuple(sorted(request.headers)), signature), request
 
@@ -116,7 +114,9 @@ def test_a_stated_hash_must_be_the_bodys_and_unsigned_payload_be_signed() -> Non
     full = replace(garbage, body=b"{}")
     with pytest.raises(BadSignature):
         check_claim(claim, full, NOW)
-    stated = replace(full, headers={**empty.headers, "x-sdk-content-sha256": hashlib.sha256(b"{}").hexdigest()})
+    stated = replace(
+        full, headers={**empty.headers, "x-sdk-content-sha256": hashlib.sha256(b"{}").hexdigest()}
+    )
     check_claim(claim, stated, NOW)
     unsigned = replace(full, headers={**empty.headers, "x-sdk-content-sha256": "UNSIGNED-PAYLOAD"})
     with pytest.raises(BadSignature):
@@ -171,7 +171,10 @@ def test_the_vendors_signer_is_accepted_and_any_change_is_not(api: Service, ann:
     path = f"/v2/{ann.project_id}/tasks"
     good = signed(api, ann, "GET", path)
     assert send(api, good) == 200
-    for name, value in (("X-Sdk-Date", "20200101T000000Z"), ("Authorization", good.header_params["Authorization"][:-1])):
+    for name, value in (
+        ("X-Sdk-Date", "20200101T000000Z"),
+        ("Authorization", good.header_params["Authorization"][:-1]),
+    ):
         bad = signed(api, ann, "GET", path)
         bad.header_params[name] = value
         assert send(api, bad) == 401

@@ -2,15 +2,15 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from ledger.iam import Role
+from tests.api.service import START, Account, Service, ended_with_failures, running_service, task_body
 
-from tests.api.service import Account, Service, running_service, task_body
-
-START = {"src_ak": "a", "src_sk": "b", "dst_ak": "c", "dst_sk": "d"}
 TASK_FIELDS = {
     "bandwidth_policy", "complete_size", "description", "dst_node", "enable_failed_object_recording", "enable_kms",
     "enable_metadata_migration", "enable_restore", "error_reason", "failed_num", "failed_object_record", "group_id",
@@ -97,7 +97,9 @@ def test_no_answer_and_no_plain_row_holds_a_key(api: Service, ann: Account) -> N
 
 def test_creation_leaves_run_audit_and_wake_in_one_transaction(api: Service, ann: Account) -> None:
     task_id = api.create(ann)
-    assert api.sql("SELECT run_no, phase, failed_only FROM run WHERE task_id = %s", task_id) == [(1, "prepare", False)]
+    assert api.sql("SELECT run_no, phase, failed_only FROM run WHERE task_id = %s", task_id) == [
+        (1, "prepare", False)
+    ]
     assert api.sql("SELECT topic, payload FROM outbox WHERE payload->>'task_id' = %s", str(task_id)) == [
         ("wake", {"task_id": task_id})
     ]
@@ -105,158 +107,6 @@ def test_creation_leaves_run_audit_and_wake_in_one_transaction(api: Service, ann
         "SELECT actor, action, source_ip, request_id <> '' FROM audit WHERE resource = %s", str(task_id)
     )
     assert audited == [("ann", "createTask", "127.0.0.1", True)]
-
-
-@pytest.mark.parametrize(
-    ("status", "stop", "start", "delete"),
-    [
-        (1, "OMS.0066", "OMS.0065", 200),
-        (2, 200, "OMS.0065", "OMS.0063"),
-        (3, "OMS.0066", 200, 200),
-        (4, "OMS.0066", 200, 200),
-        (5, "OMS.0070", "OMS.0070", 200),
-        (6, 200, "OMS.0065", "OMS.0063"),
-        (7, "OMS.0066", "OMS.0065", "OMS.0063"),
-    ],
-)
-def test_each_status_allows_what_the_table_says(
-    api: Service, ann: Account, status: int, stop: str | int, start: str | int, delete: str | int
-) -> None:
-    """Checks 48 to 50: the table of oms-behaviour 4.1."""
-    for method, suffix, body, expected in (
-        ("POST", "/stop", None, stop),
-        ("POST", "/start", START, start),
-        ("DELETE", "", None, delete),
-    ):
-        task_id = api.create(ann)
-        api.put_in(task_id, status)
-        answer = api.call(ann, method, f"/tasks/{task_id}{suffix}", body)
-        if expected == 200:
-            assert (answer.status, answer.body) == (200, b""), answer
-        else:
-            assert (answer.status, answer.code) == (400, expected)
-            assert api.call(ann, "GET", f"/tasks/{task_id}").json["status"] == status
-
-
-def test_stop_with_nobody_at_work_pauses_at_once_and_wipes_the_keys(api: Service, ann: Account) -> None:
-    task_id = api.create(ann)
-    api.put_in(task_id, 2, running_since=datetime.now(UTC))
-    assert api.call(ann, "POST", f"/tasks/{task_id}/stop").status == 200
-    assert api.call(ann, "GET", f"/tasks/{task_id}").json["status"] == 3
-    assert api.sql("SELECT count(*) FROM credential WHERE task_id = %s", task_id) == [(0,)]
-    assert api.sql("SELECT running_since FROM task WHERE id = %s", task_id) == [(None,)]
-
-
-def test_stop_while_a_worker_holds_a_lease_is_pausing(api: Service, ann: Account) -> None:
-    task_id = api.create(ann)
-    api.put_in(task_id, 2)
-    api.sql(
-        "UPDATE run SET claim_id = gen_random_uuid(), worker = 'w', lease_until = clock_timestamp() + interval '20 s'"
-        " WHERE task_id = %s",
-        task_id,
-    )
-    assert api.call(ann, "POST", f"/tasks/{task_id}/stop").status == 200
-    assert api.call(ann, "GET", f"/tasks/{task_id}").json["status"] == 7
-    assert api.sql("SELECT desired FROM task WHERE id = %s", task_id) == [("pause",)]
-    assert api.sql("SELECT count(*) FROM credential WHERE task_id = %s", task_id) == [(2,)]
-
-
-def test_stop_keeps_the_fatal_error_that_drains_a_task(api: Service, ann: Account) -> None:
-    task_id = api.create(ann)
-    api.put_in(task_id, 2, desired="halt", fatal_code="TRF.0155")
-    assert api.call(ann, "POST", f"/tasks/{task_id}/stop").status == 200
-    assert api.sql("SELECT status, desired, fatal_code FROM task WHERE id = %s", task_id) == [(7, "halt", "TRF.0155")]
-
-
-@pytest.mark.parametrize("status", [3, 4])
-def test_start_goes_on_with_a_run_that_has_something_left(api: Service, ann: Account, status: int) -> None:
-    """Check 49."""
-    task_id = api.create(ann)
-    api.put_in(task_id, status, error_code="TRF.0155", fatal_code="TRF.0155")
-    api.sql("DELETE FROM credential WHERE task_id = %s", task_id)
-    assert api.call(ann, "POST", f"/tasks/{task_id}/start", START).status == 200
-    shown = api.call(ann, "GET", f"/tasks/{task_id}").json
-    assert (shown["status"], shown["error_reason"]) == (1, None)
-    assert api.sql("SELECT run_no, desired, fatal_code FROM task WHERE id = %s", task_id) == [(1, "run", None)]
-    assert api.sql("SELECT count(*) FROM credential WHERE task_id = %s", task_id) == [(2,)]
-
-
-def test_start_of_an_ended_run_begins_a_new_one_over_everything(api: Service, ann: Account) -> None:
-    task_id = _ended_with_failures(api, ann)
-    assert api.call(ann, "POST", f"/tasks/{task_id}/start", START).status == 200
-    assert api.sql("SELECT run_no, failed_only, base_ok FROM run WHERE task_id = %s", task_id) == [(2, False, 0)]
-    assert api.sql("SELECT count(*) FROM segment WHERE task_id = %s", task_id) == [(0,)]
-    shown = api.call(ann, "GET", f"/tasks/{task_id}").json
-    assert (shown["status"], shown["total_num"], shown["failed_num"], shown["is_query_over"]) == (1, 0, 0, False)
-
-
-def test_a_retry_of_failed_objects_without_recording_is_refused(api: Service, ann: Account) -> None:
-    """Check 19."""
-    task_id = _ended_with_failures(api, ann, enable_failed_object_recording=False)
-    answer = api.call(ann, "POST", f"/tasks/{task_id}/start", {**START, "migrate_failed_object": True})
-    assert (answer.status, answer.code) == (400, "S3M.0301")
-
-
-def test_a_retry_of_failed_objects_needs_failures_and_their_list(api: Service, ann: Account) -> None:
-    retry = {**START, "migrate_failed_object": True}
-    task_id = _ended_with_failures(api, ann)
-    assert api.call(ann, "POST", f"/tasks/{task_id}/start", retry).code == "OMS.0167"
-    api.sql("UPDATE counter SET fail = 0, fail_bytes = 0 WHERE task_id = %s", task_id)
-    assert api.call(ann, "POST", f"/tasks/{task_id}/start", retry).code == "OMS.1027"
-
-
-def test_a_retry_of_failed_objects_keeps_the_figures_of_the_rest(api: Service, ann: Account) -> None:
-    task_id = _ended_with_failures(api, ann)
-    _record(api, task_id)
-    shown = api.call(ann, "GET", f"/tasks/{task_id}").json
-    assert (shown["successful_num"], shown["skipped_num"], shown["failed_num"], shown["total_num"]) == (5, 2, 3, 10)
-    assert shown["failed_object_record"] == {"result": True, "list_file_key": "oms/task/x", "error_code": None}
-    # The destination of this test does not answer, and is not judged by this call.
-    answer = api.call(ann, "POST", f"/tasks/{task_id}/start", {**START, "migrate_failed_object": True})
-    assert answer.status == 200, answer
-    assert api.sql(
-        "SELECT run_no, failed_only, base_listed, base_ok, base_ok_bytes, base_skip FROM run WHERE task_id = %s"
-        " AND run_no = 2",
-        task_id,
-    ) == [(2, True, 7, 5, 500, 2)]
-    assert api.sql("SELECT count(*) FROM segment WHERE task_id = %s AND run_no = 1", task_id) == [(1,)]
-    after = api.call(ann, "GET", f"/tasks/{task_id}").json
-    assert (after["successful_num"], after["skipped_num"], after["failed_num"]) == (5, 2, 0)
-
-
-def test_a_paused_task_ignores_the_wish_for_failed_objects_only(api: Service, ann: Account) -> None:
-    task_id = api.create(ann)
-    api.put_in(task_id, 3)
-    assert api.call(ann, "POST", f"/tasks/{task_id}/start", {**START, "migrate_failed_object": True}).status == 200
-    assert api.sql("SELECT run_no, failed_only FROM run WHERE task_id = %s", task_id) == [(1, False)]
-
-
-@pytest.mark.parametrize("missing", ["dst_ak", "dst_sk", "src_ak", "src_sk"])
-def test_start_without_a_key_is_refused(api: Service, ann: Account, missing: str) -> None:
-    """Check 51."""
-    task_id = api.create(ann)
-    api.put_in(task_id, 3)
-    for body in ({**START, missing: None}, {**START, missing: ""}):
-        answer = api.call(ann, "POST", f"/tasks/{task_id}/start", body)
-        assert (answer.status, answer.code) == (400, "OMS.1004")
-        assert missing in answer.json["error_msg"]
-
-
-def test_a_deleted_task_is_gone_its_uploads_leak_and_its_audit_stays(api: Service, ann: Account) -> None:
-    """Check 50."""
-    task_id = api.create(ann)
-    api.sql(
-        "INSERT INTO upload (task_id, run_no, unit_id, idx, destination, dst_key, upload_id, src_etag, src_size,"
-        " part_size, state) VALUES (%s, 1, 1, 0, '{}', 'k', 'u', 'e', 9, 9, 'open')",
-        task_id,
-    )
-    assert api.call(ann, "DELETE", f"/tasks/{task_id}").status == 200
-    gone = api.call(ann, "GET", f"/tasks/{task_id}")
-    assert (gone.status, gone.code) == (404, "OMS.1009")
-    assert api.sql("SELECT state FROM upload WHERE task_id = %s", task_id) == [("leaked",)]
-    assert api.sql("SELECT count(*) FROM credential WHERE task_id = %s", task_id) == [(0,)]
-    actions = [row[0] for row in api.sql("SELECT action FROM audit WHERE resource = %s ORDER BY id", str(task_id))]
-    assert actions == ["createTask", "deleteTask"]
 
 
 def test_lists_are_pages_from_the_newest_on(api: Service, ann: Account) -> None:
@@ -340,7 +190,9 @@ def test_batch_updates_reach_a_group(api: Service, ann: Account) -> None:
      ({"group_id": "nothing"}, "OMS.1009"), ({"ids": [2**63 - 1]}, "OMS.1009"), ({"ids": [2**63]}, "OMS.0001"),
      ({"ids": [1], "task_priority": "URGENT"}, "OMS.0001")],
 )  # fmt: skip
-def test_wrong_batch_updates_are_refused(api: Service, ann: Account, body: dict[str, object], code: str) -> None:
+def test_wrong_batch_updates_are_refused(
+    api: Service, ann: Account, body: dict[str, object], code: str
+) -> None:
     """Check 59."""
     answer = api.call(ann, "POST", "/tasks/batch-update", {"bandwidth_policy": [], **body})
     assert (answer.status, answer.code) == (400, code)
@@ -358,8 +210,10 @@ def test_a_failed_task_says_why(api: Service, ann: Account) -> None:
 
 def test_a_finished_task_shows_its_average(api: Service, ann: Account) -> None:
     """Check 54."""
-    task_id = _ended_with_failures(api, ann)
-    api.sql("UPDATE counter SET fail = 0, fail_bytes = 0, skip = 0, skip_bytes = 0, listed = 5, listed_bytes = 500")
+    task_id = ended_with_failures(api, ann)
+    api.sql(
+        "UPDATE counter SET fail = 0, fail_bytes = 0, skip = 0, skip_bytes = 0, listed = 5, listed_bytes = 500"
+    )
     api.put_in(task_id, 5, running_ms=3000)
     shown = api.call(ann, "GET", f"/tasks/{task_id}").json
     assert (shown["progress"], shown["left_time"], shown["is_query_over"]) == (1, 0, True)
@@ -380,7 +234,7 @@ def test_readers_look_and_nobody_else_does_not_even_that(api: Service) -> None:
 def test_another_projects_task_is_as_unknown_as_none(api: Service, ann: Account) -> None:
     bob = api.account()
     theirs, nobodys = api.create(ann), 123_456_789_012_345
-    calls = [
+    calls: list[tuple[str, str, object]] = [
         ("GET", "", None), ("DELETE", "", None), ("POST", "/stop", None), ("POST", "/start", START),
         ("PUT", "/bandwidth-policy", {"bandwidth_policy": []}),
     ]  # fmt: skip
@@ -420,8 +274,6 @@ def test_the_same_idempotency_key_creates_one_task(api: Service, ann: Account) -
 
 def test_quotas_hold_under_concurrent_creation(api_database_url: str, key_file: Path, ann: Account) -> None:
     """Check 61."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with running_service(api_database_url, key_file, OMS_TASKS_PER_DAY="5", OMS_TASKS_WAITING="3") as small:
         small.token(ann)
         with ThreadPoolExecutor(6) as pool:
@@ -453,30 +305,6 @@ def test_region_zone_and_the_unit_of_migrate_since_are_settings(
         hour = int(created["task_name"].split("-")[2][8:10])
         began = datetime.fromtimestamp(shown["start_time"] / 1000, UTC)
         assert hour == (began.hour + 8) % 24
-
-
-def _ended_with_failures(api: Service, who: Account, **changes: object) -> int:
-    task_id = api.create(who, **changes)
-    api.sql("UPDATE run SET phase = 'ended', ended_at = clock_timestamp() WHERE task_id = %s", task_id)
-    api.sql(
-        "INSERT INTO counter (task_id, run_no, shard, listed, listed_bytes, ok, ok_bytes, skip, skip_bytes, fail,"
-        " fail_bytes) VALUES (%s, 1, 0, 10, 1000, 5, 500, 2, 200, 3, 300)",
-        task_id,
-    )
-    api.sql(
-        "INSERT INTO segment (task_id, run_no, kind, n, bytes, digest, payload) VALUES (%s, 1, 'fail', 3, 300, '', '')",
-        task_id,
-    )
-    api.put_in(task_id, 4, error_code="TRF.0004")
-    return task_id
-
-
-def _record(api: Service, task_id: int) -> None:
-    api.sql(
-        "INSERT INTO record (task_id, run_no, kind, object_key, opened_ms, lines, bytes, digest, state)"
-        " VALUES (%s, 1, 'fail', 'oms/task/x', 1, 3, 300, '', 'written')",
-        task_id,
-    )
 
 
 def test_answers_are_json_that_says_so(api: Service, ann: Account) -> None:

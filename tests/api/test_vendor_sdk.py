@@ -30,6 +30,8 @@ from huaweicloudsdkoms.v2 import (
 
 from tests.api.service import Account, Service
 
+REGION = "cn-north-4"
+
 
 @pytest.fixture
 def client(api: Service, ann: Account) -> Any:
@@ -116,6 +118,7 @@ def test_the_sdk_finds_its_project_by_the_regions_name(
     for name in [name for name in os.environ if name.startswith("HUAWEICLOUD_SDK")]:
         monkeypatch.delenv(name)
     credentials = BasicCredentials(ann.access_key, ann.secret_key).with_iam_endpoint(api.address)
-    region = Region(ann.project_name, api.address)
-    client: Any = OmsClient.new_builder().with_credentials(credentials).with_region(region).build()
-    assert client.list_tasks(ListTasksRequest()).count == 0
+    for name in (ann.project_name, REGION):
+        region = Region(name, api.address)
+        client: Any = OmsClient.new_builder().with_credentials(credentials).with_region(region).build()
+        assert client.list_tasks(ListTasksRequest()).count == 0

@@ -29,7 +29,8 @@ CONNECTORS = ("memory", *ON_STORE_SERVER, "AWS moto", "AWS rclone")
 @pytest.fixture(scope="session")
 def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
     """The loop of production."""
-    return uvloop.EventLoopPolicy()
+    policy: asyncio.AbstractEventLoopPolicy = uvloop.EventLoopPolicy()
+    return policy
 
 
 @pytest.fixture(scope="session")

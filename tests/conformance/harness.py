@@ -1,4 +1,6 @@
-"""One harness for each connector under test: a real server, a fresh bucket for each test, and the server's known gaps."""
+"""One harness for each connector under test: a real server, a fresh bucket for each test, and the server's
+known gaps.
+"""
 
 import hashlib
 import itertools
@@ -110,7 +112,9 @@ def moto_server() -> Iterator[Harness]:
     port = _free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with _running(command, port):
-        yield Harness("AWS moto", "AWS", _boto_bucket(port), f'endpoint: "http://127.0.0.1:{port}"', gaps=MOTO)
+        yield Harness(
+            "AWS moto", "AWS", _boto_bucket(port), f'endpoint: "http://127.0.0.1:{port}"', gaps=MOTO
+        )
 
 
 @contextmanager
@@ -181,7 +185,9 @@ _TWINS = "test_twins_stay_two_objects"
 _FILES = "objects are files of a file system: no dot segments, empty segments or folder objects"
 
 MOTO: Gaps = {
-    **_for_each(_KEY, "newline control carriage-return crlf-header", "its router finds no key with a line end"),
+    **_for_each(
+        _KEY, "newline control carriage-return crlf-header", "its router finds no key with a line end"
+    ),
     ("test_a_key_over_1024_bytes_is_rejected", ""): "it takes keys of any length",
     ("test_a_wrong_md5_is_refused_and_stores_nothing", ""): "it does not look at Content-MD5",
     ("test_a_wrong_md5_refuses_the_part", ""): "it does not look at Content-MD5",

@@ -78,7 +78,8 @@ async def test_a_temporary_key_works_with_its_token(
 
 
 def _deny(server: ServerProcess, *operations: str, prefix: str = "") -> None:
-    server.settings(policies={AK: [{"op": operation, "prefix": prefix} for operation in operations]})
+    rules = [{"op": operation, "bucket": "", "prefix": prefix} for operation in operations]
+    server.settings(policies={AK: {"deny": rules}})
 
 
 async def test_denied_listing_is_fatal(faulty: str, store: DestinationStore, server: ServerProcess) -> None:
@@ -89,9 +90,7 @@ async def test_denied_listing_is_fatal(faulty: str, store: DestinationStore, ser
         assert caught.value.meaning is Meaning.ACCESS_DENIED
 
 
-async def test_denied_objects_fail_alone(
-    faulty: str, store: DestinationStore, server: ServerProcess
-) -> None:
+async def test_denied_objects_fail_alone(faulty: str, store: DestinationStore, server: ServerProcess) -> None:
     for key in (b"mine", b"secret/x"):
         await store.put(key, block(b"x"), plain(), ANY)
     _deny(server, "read", "head", "write", "multipart", prefix="secret/")

@@ -7,9 +7,24 @@ from connectors.objects import ANY
 from tests.conformance.harness import block, plain
 
 KEYS = sorted(
-    [b"a", b"a!", b"a-b", b"a/", b"a/b", b"a/b/c", b"a0", b"b+1", b"b 1", "ä".encode(), "日本".encode(), b"z%25"]
+    [
+        b"a",
+        b"a!",
+        b"a-b",
+        b"a/",
+        b"a/b",
+        b"a/b/c",
+        b"a0",
+        b"b+1",
+        b"b 1",
+        "ä".encode(),
+        "日本".encode(),
+        b"z%25",
+    ]
 )
-PLAIN_KEYS = sorted([b"a-b", b"a0", b"b+1", b"b 1", "ä".encode(), "日本".encode(), b"z%25", b"dir/x", b"dir/y"])
+PLAIN_KEYS = sorted(
+    [b"a-b", b"a0", b"b+1", b"b 1", "ä".encode(), "日本".encode(), b"z%25", b"dir/x", b"dir/y"]
+)
 
 
 async def _fill(store: DestinationStore, keys: list[bytes]) -> None:

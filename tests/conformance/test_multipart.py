@@ -40,7 +40,7 @@ async def test_stored_parts_are_listed_in_order(connector: str, store: Destinati
     assert await store.list_parts(KEY, upload) == ()
     stored = [await store.put_part(KEY, upload, number, block(b"x" * number)) for number in (3, 1, 2)]
     listed = await store.list_parts(KEY, upload)
-    wanted = sorted(((part.number, part.etag, part.size) for part in stored))
+    wanted = sorted((part.number, part.etag, part.size) for part in stored)
     assert [(part.number, part.etag, part.size) for part in listed] == wanted
     await store.abort_upload(KEY, upload)
 

@@ -30,7 +30,9 @@ async def test_read_of_nothing_is_not_found(connector: str, store: DestinationSt
     assert caught.value.meaning is Meaning.NO_KEY
 
 
-@pytest.mark.parametrize("start,length", [(0, 1), (0, 1279), (1, 1279), (1279, 1), (600, 100), (0, 1280)])
+@pytest.mark.parametrize(
+    ("start", "length"), [(0, 1), (0, 1279), (1, 1279), (1279, 1), (600, 100), (0, 1280)]
+)
 async def test_a_range_is_exact(connector: str, start: int, length: int, store: DestinationStore) -> None:
     guard = await _stored(store)
     answer = await store.read(b"key", guard, ByteRange(start, length))

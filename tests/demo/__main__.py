@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from tests.demo.comparing import Bucket, Comparison, compare
-from tests.demo.engine import Engine
+from tests.running import Engine
 from tests.demo.filling import fill
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.process import ServerProcess

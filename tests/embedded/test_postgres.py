@@ -1,6 +1,7 @@
 """The embedded Postgres by itself: identities, lock files of earlier lives, settings."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from cli.embedded.errors import EmbeddedError
 from cli.embedded.identity import Identity, candidates, give
-from cli.embedded.postgres import Postgres
+from cli.embedded.postgres import Postgres, working_identity
 from cli.embedded.redis import Redis
+from cli.embedded.wheels import postgres_program
 from tests.servers import places
 
 IDENTITIES = candidates()
@@ -42,6 +44,23 @@ def test_it_works_below_a_directory_that_only_its_owner_enters(
         with psycopg.connect(server.url()) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS t (k bytea)")
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda one: str(one.kind))
+def test_its_programs_may_lie_below_such_a_directory_too(
+    tmp_path: Path, sockets: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    installed = Path(postgres_program("postgres")).parents[2]
+    programs = home / installed.name / "pginstall18" / "bin"
+    shutil.copytree(installed / "pginstall18", programs.parent)
+    shutil.copytree(installed.with_name(f"{installed.name}.libs"), home / f"{installed.name}.libs")
+    monkeypatch.setattr("cli.embedded.postgres.postgres_program", lambda name: str(programs / name))
+    assert working_identity() == IDENTITIES[0]
+    server = postgres(home, sockets, identity)
+    server.start()
+    assert server.stop() == 0
 
 
 def test_a_cluster_of_one_identity_opens_under_the_next(tmp_path: Path, sockets: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -62,6 +63,30 @@ def test_kill_9_ends_everything_in_five_seconds_and_the_next_start_goes_on(tmp_p
         with psycopg.connect(database_of(data)) as connection:
             assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
         assert engine.stop() == 0
+
+
+@pytest.mark.parametrize("moment", [0.3, 0.7, 1.2])
+def test_kill_9_at_any_moment_of_the_first_start_leaves_nothing_in_the_way(
+    tmp_path: Path, moment: float
+) -> None:
+    data = tmp_path / "data"
+    engine = start(data)
+    time.sleep(moment)
+    engine.process.kill()
+    engine.process.communicate()
+    eventually(lambda: naming(data) == [], 5)
+    with running(data) as engine:
+        assert engine.stop() == 0
+
+
+def naming(data: Path) -> list[psutil.Process]:
+    """Processes whose command line or working directory lies in the data directory."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+        words = [process.info["cwd"] or "", *(process.info["cmdline"] or [])]
+        if any(str(data) in word for word in words) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
 
 
 def test_a_second_start_on_the_directory_is_refused(tmp_path: Path) -> None:

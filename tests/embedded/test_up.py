@@ -25,13 +25,13 @@ KEYS = {
 }
 
 
-def up(data: Path, *options: str) -> Engine:
+def up(data: Path, *options: str, **environment: str) -> Engine:
     """Starts `oms up`."""
     command = [sys.executable, "-P", "-m", "cli.main", "up", "--data-dir", str(data), "--port", "0", *options]
     process = subprocess.Popen(
         command,
         cwd="/",
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,3 +86,23 @@ def test_a_data_directory_that_cannot_be_made_is_said_plainly(tmp_path: Path) ->
     assert engine.process.returncode == 1
     assert "cannot create" in error
     assert "Traceback" not in error
+
+
+def test_a_database_that_does_not_answer_is_said_plainly(tmp_path: Path) -> None:
+    nobody = "postgresql://oms@127.0.0.1:1/oms"
+    engine = up(tmp_path / "data", OMS_DATABASE_URL=nobody)
+    _, error = engine.process.communicate(timeout=60)
+    assert engine.process.returncode == 1
+    assert "the database cannot be prepared" in error
+    assert "Traceback" not in error
+
+
+def test_a_master_key_that_is_no_key_is_said_plainly(tmp_path: Path, database_url: str) -> None:
+    key = tmp_path / "key"
+    key.write_text("not a key\n")
+    engine = up(tmp_path / "data", OMS_DATABASE_URL=database_url, OMS_MASTER_KEY_FILE=str(key))
+    _, error = engine.process.communicate(timeout=60)
+    assert engine.process.returncode == 1
+    assert "the database cannot be prepared" in error
+    assert "Traceback" not in error
+    assert "not a key" not in error

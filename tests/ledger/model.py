@@ -84,7 +84,8 @@ class Model:
 
     def free_range(self) -> ModelRange | None:
         """The range that a claim gets."""
-        return next((one for one in self.ranges if one.free), None) if self.running else None
+        free = sorted((one for one in self.ranges if one.free), key=lambda one: one.lo)
+        return free[0] if free and self.running else None
 
     def free_unit(self) -> ModelUnit | None:
         """The unit that a claim gets."""

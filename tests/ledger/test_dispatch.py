@@ -61,6 +61,18 @@ async def test_dispatchers_at_once_never_exceed_the_slots(world: World, pool: Po
     assert await world.value("SELECT count(*) FROM task WHERE status = 2") == 5
 
 
+async def test_a_dispatcher_waits_for_the_one_before(world: World, pool: Pool) -> None:
+    await world.task(status=1)
+    async with pool.transaction() as first:
+        await first.execute(dispatch.PROMOTION)
+        await first.execute(dispatch.PROMOTE, {"slots": 1})
+        urgent = await world.task(status=1, priority=0)
+        second = asyncio.create_task(dispatch.promote(pool, 1))
+        await asyncio.sleep(0.2)
+    assert await second == []
+    assert await world.value("SELECT status FROM task WHERE id = %s", urgent) == 1
+
+
 async def test_a_promoted_task_has_a_run_to_prepare(world: World, pool: Pool, ledger: PostgresLedger) -> None:
     task = await world.task(status=1, desired="pause", error_code="TRF.0004")
     await pool.execute("DELETE FROM run")

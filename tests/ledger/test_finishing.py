@@ -135,6 +135,10 @@ DAMAGE = {
     "a counter that is one off": "UPDATE counter SET ok = ok + 1 WHERE shard = 3",
     "bytes that are one off": "UPDATE counter SET ok_bytes = ok_bytes - 1 WHERE shard = 3",
     "a listed object without outcome": "UPDATE counter SET listed = listed + 1 WHERE shard = 0",
+    "an object that was listed and never decided": (
+        "WITH c AS (UPDATE counter SET listed = listed + 1 WHERE shard = 0)"
+        " UPDATE key_range SET listed = listed + 1"
+    ),
     "a range that counted otherwise": "UPDATE key_range SET listed = listed + 1",
     "a gap": "UPDATE key_range SET lo = 'a'",
     "a gap at the end": "UPDATE key_range SET hi = 'z'",
@@ -162,6 +166,7 @@ async def test_a_run_does_not_end_with(world: World, ledger: PostgresLedger, dam
     task = await copied(world, [range(3), range(3, 5)], "fail", skips=[5, 6])
     claim = await finisher(world, task)
     await world.pool.execute(DAMAGE[damage])
+    assert (await ledger.verify_run(claim)).problems
     found = await ledger.end_run(claim)
     assert found is not None
     assert found.problems

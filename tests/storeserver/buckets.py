@@ -13,6 +13,7 @@ from tests.storeserver.naming import class_name
 from tests.storeserver.objects import body_bytes
 from tests.storeserver.service import Service
 
+_NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")
 
 
@@ -95,6 +96,29 @@ def put_versioning(service: Service, request: Request) -> Response:
     bucket.flags.versioning = status
     service.storage.set_flags(bucket.name, bucket.flags)
     return Response(200)
+
+
+def get_encryption(service: Service, request: Request) -> Response:
+    """GET ?encryption: what is done to objects that do not ask for anything."""
+    flags = service.bucket(request.bucket).flags
+    if not flags.encryption:
+        code = "NoSuchEncryptionConfiguration" if request.obs else _NO_ENCRYPTION
+        raise S3Error(404, code, "The server side encryption configuration was not found")
+    kms = flags.encryption == "aws:kms"
+    rule = xml.element("SSEAlgorithm", "kms" if kms and request.obs else flags.encryption)
+    if flags.kms_key_id:
+        rule += xml.element("KMSMasterKeyID", flags.kms_key_id)
+    wrapped = (
+        b"<Rule><ApplyServerSideEncryptionByDefault>%b</ApplyServerSideEncryptionByDefault></Rule>" % rule
+    )
+    return xml.answer(request, "ServerSideEncryptionConfiguration", wrapped)
+
+
+def get_payer(service: Service, request: Request) -> Response:
+    """GET ?requestPayment."""
+    pays = service.bucket(request.bucket).flags.requester_pays
+    payer = xml.element("Payer", "Requester" if pays else "BucketOwner")
+    return xml.answer(request, "RequestPaymentConfiguration", payer)
 
 
 def list_page(service: Service, request: Request) -> Response:

@@ -48,7 +48,7 @@ class Counters:
         return sum(row.requests for row in self._select(op, bucket, prefix))
 
     def errors(self, op: str | None = None, bucket: str | None = None, prefix: str | None = None) -> int:
-        """Of these, the ones answered with 400 or more, or not at all."""
+        """Of these, the ones answered with 400 or more, or not wholly."""
         return sum(row.errors for row in self._select(op, bucket, prefix))
 
     def bytes_in(self, op: str | None = None, bucket: str | None = None, prefix: str | None = None) -> int:
@@ -103,7 +103,7 @@ class Recorder:
         return self._ticks.setdefault(int(time.monotonic() / TICK), [0, 0])
 
     def done(self, request: Request, status: int, sent: int) -> None:
-        """A request has ended; status 0 means without an answer."""
+        """A request has ended; status 0 means without a whole answer."""
         self.in_flight -= 1
         prefix = next((p for p in self._prefixes if request.key.startswith(p)), b"")
         index = (request.op, request.bucket, prefix)

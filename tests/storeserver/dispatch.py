@@ -25,6 +25,8 @@ _OPERATIONS: dict[str, _Operation] = {
     "location": buckets.location,
     "get_versioning": buckets.get_versioning,
     "put_versioning": buckets.put_versioning,
+    "get_encryption": buckets.get_encryption,
+    "get_payer": buckets.get_payer,
     "list": buckets.list_page,
     "get": objects.read,
     "head": objects.read,

@@ -68,10 +68,17 @@ def upload_part(service: Service, request: Request) -> Response:
     return Response(200, headers)
 
 
+def _marker(request: Request) -> int:
+    raw = request.query.get("part-number-marker") or b"0"
+    if not raw.isdigit():
+        raise S3Error(400, "InvalidArgument", "part-number-marker must be an integer")
+    return int(raw)
+
+
 def list_parts(service: Service, request: Request) -> Response:
     """GET ?uploadId."""
     upload = _upload(service, request)
-    limit, after = max_keys(request, "max-parts"), int(request.query.get("part-number-marker") or b"0")
+    limit, after = max_keys(request, "max-parts"), _marker(request)
     numbers = [n for n in sorted(upload.parts) if n > after]
     shown = numbers[:limit]
     more = len(numbers) > len(shown) > 0

@@ -186,13 +186,14 @@ class Connection(asyncio.Protocol):
         if self._chunks is None:
             self._missing -= len(data)
         fault = request.fault
+        pause = len(data) / fault.rate_in if fault is not None and fault.rate_in else 0.0
         if fault is not None and 0 <= fault.reset_in <= request.bytes_in:
             self._busy = True
             reset(self.transport)
         elif self._chunks is None and not self._missing:
-            self._execute()
-        elif fault is not None and fault.rate_in:
-            self._slow_down(len(data) / fault.rate_in)
+            self._execute(pause)
+        elif pause:
+            self._slow_down(pause)
 
     def _slow_down(self, seconds: float) -> None:
         self.transport.pause_reading()
@@ -204,14 +205,14 @@ class Connection(asyncio.Protocol):
 
     # --- answering -----------------------------------------------------------------------------------
 
-    def _execute(self) -> None:
-        """The request is whole: answer it, after its delay if it has one."""
+    def _execute(self, pause: float = 0.0) -> None:
+        """The request is whole: answer it, after its delay if it has one, and a pause in seconds."""
         self._busy = True
         request = self._request
         assert request is not None
         delay = 0.0 if request.op == "admin" else self._dispatcher.service.latency
         if request.fault is not None:
-            delay += request.fault.delay_ms / 1000
+            delay += request.fault.delay_ms / 1000 + pause
         if delay > 0:
             self._timer = asyncio.get_running_loop().call_later(delay, self._answer_late, request)
         else:
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
                 self._advance()
         else:
             self._request = None
-            self._done(request, response.status if self.transport.is_closing() else 0, count)
+            self._done(request, 0, count)
 
     def _finish(self, request: Request, response: Response, count: int, *, counted: bool = False) -> None:
         if count and not counted and request.op != "admin":

@@ -16,6 +16,8 @@ _OPS_WITH_BUCKET = {
     ("GET", "location"): "location",
     ("GET", "uploads"): "list_uploads",
     ("GET", "versioning"): "get_versioning",
+    ("GET", "encryption"): "get_encryption",
+    ("GET", "requestPayment"): "get_payer",
     ("PUT", "versioning"): "put_versioning",
 }
 _PLAIN_BUCKET = {"GET": "list", "HEAD": "head_bucket", "PUT": "create_bucket", "DELETE": "delete_bucket"}

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import boto3
 from botocore.config import Config
 
-from tests.storeserver import ServerProcess
+from tests.storeserver import ServerProcess, StoreServer
 
 AK, SK = "test-access-key", "test-secret-key"
 AWKWARD_KEYS = [
@@ -38,7 +38,9 @@ class Answer:
         return self.body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
 
 
-def s3(server: ServerProcess, signature: str = "s3v4", *, ak: str = AK, sk: str = SK, **more: Any) -> Any:
+def s3(
+    server: ServerProcess | StoreServer, signature: str = "s3v4", *, ak: str = AK, sk: str = SK, **more: Any
+) -> Any:
     """A boto3 client with path addressing and one attempt."""
     config = Config(
         signature_version=signature,

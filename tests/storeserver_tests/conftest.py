@@ -14,7 +14,7 @@ from tests.storeserver import ServerProcess, StoreConfig, Synthetic
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """One server for all tests of the session, in memory and on disk; each test takes its own bucket."""
+    """One server for all tests, in memory and on disk; each test takes its own bucket."""
     root: Path | None = tmp_path_factory.mktemp("store") if request.param == "disk" else None
     synthetic = {"million": Synthetic(1_000_000, 10)}
     with ServerProcess(StoreConfig(root=root, synthetic=synthetic, request_log=True, crc64=True)) as server:

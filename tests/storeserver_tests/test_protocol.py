@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import socket
@@ -11,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
 
 from tests.storeserver import ServerProcess, StoreConfig, StoreServer
-from tests.storeserver_tests.client import signed, target, v4
+from tests.storeserver_tests.client import s3, signed, target, v4
 
 
 def _raw(server: ServerProcess, *pieces: bytes) -> bytes:
@@ -109,6 +111,26 @@ def test_what_is_no_http_is_refused(server: ServerProcess, broken: bytes) -> Non
     assert _raw(server, broken).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"max-keys": "x"}, {"max-keys": "-1"}, {"encoding-type": "x"}, {"list-type": "2", "continuation-token": "x"},
+        {"uploads": "", "max-uploads": "x"},
+    ],
+)  # fmt: skip
+def test_wrong_arguments_of_a_list_are_refused(
+    server: ServerProcess, bucket: str, query: dict[str, str]
+) -> None:
+    answer = signed(server, "GET", target(bucket, **dict(sorted(query.items()))))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+def test_a_wrong_part_marker_is_refused(server: ServerProcess, bucket: str) -> None:
+    upload_id = s3(server).create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    answer = signed(server, "GET", target(bucket, "k", **{"part-number-marker": "x", "uploadId": upload_id}))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 def test_keys_have_1024_bytes_at_most(server: ServerProcess, bucket: str) -> None:
     assert signed(server, "PUT", target(bucket, "é" * 512), body=b"").status == 200
     answer = signed(server, "PUT", target(bucket, "é" * 512 + "x"), body=b"")
@@ -137,11 +159,21 @@ def test_ranges(server: ServerProcess, bucket: str, asked: str, status: int, low
 def test_control_characters_stand_raw_in_a_plain_list(server: ServerProcess, bucket: str) -> None:
     server.put(bucket, b"a\x01<&b", b"")
     server.put(bucket, b"sp ace+", b"")
+    server.put(bucket, b"x+y", b"")
     plain = signed(server, "GET", target(bucket, **{"list-type": "2"})).body
     assert b"<Key>a\x01&lt;&amp;b</Key>" in plain
     coded = signed(server, "GET", target(bucket, **{"list-type": "2", "encoding-type": "url"})).body
     assert b"<Key>a%01%3C%26b</Key>" in coded
     assert b"<Key>sp+ace%2B</Key>" in coded
+    assert b"<Key>x%2By</Key>" in coded
+    # A blank may come as `+`; the signature's canonical form is that of the bytes sent.
+    formed = signed(server, "GET", target(bucket, prefix="sp ac"), {}).body
+    raw = _raw(server, _form_request(server, f"/{bucket}?prefix=sp+ac"))
+    assert formed.count(b"<Key>") == raw.count(b"<Key>") == 1
+
+
+def _form_request(server: ServerProcess, path: str) -> bytes:
+    return _request(server, "GET", path.replace("+", "%2B")).replace(b"%2B", b"+", 1)
 
 
 def test_idle_connections_can_be_closed(server: ServerProcess, bucket: str) -> None:
@@ -159,6 +191,21 @@ async def test_the_server_runs_in_a_test_s_own_loop() -> None:
         assert server.keys("b") == [b"\x00"]
         assert server.info("b", b"\x00")["metadata"] == {"a": "b"}
         assert server.counters().requests() == 0
+        client = s3(server)
+        body = os.urandom(3_000_000)
+        await asyncio.to_thread(client.put_object, Bucket="b", Key="k", Body=body)
+        answer = await asyncio.to_thread(client.get_object, Bucket="b", Key="k")
+        assert await asyncio.to_thread(answer["Body"].read) == body
+        server.faults.add(op="get", reset_out=1000)
+        answer = await asyncio.to_thread(client.get_object, Bucket="b", Key="k")
+        with pytest.raises(ResponseStreamingError):
+            await asyncio.to_thread(answer["Body"].read)
+        counters = server.counters()
+        assert (counters.requests("get"), counters.errors("get"), counters.bytes_in("put")) == (
+            2,
+            1,
+            len(body),
+        )
     finally:
         await server.stop()
 

@@ -249,7 +249,15 @@ def test_encryption_is_stored_and_hides_the_digest(server: ServerProcess, bucket
     for answer in (put, head):
         assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", "id-7")
         assert answer["ETag"] != f'"{hashlib.md5(b"1").hexdigest()}"'
-    server.create_bucket(bucket, encryption="aws:kms")
+    with pytest.raises(ClientError) as refused:
+        s3(server).get_bucket_encryption(Bucket=bucket)
+    assert _code(refused) == (404, "ServerSideEncryptionConfigurationNotFoundError")
+    server.create_bucket(bucket, encryption="aws:kms", kms_key_id="id-8")
+    rules = s3(server).get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": "id-8",
+    }
     assert client.put_object(Bucket=bucket, Key="d", Body=b"1")["ServerSideEncryption"] == "aws:kms"
 
 
@@ -277,6 +285,8 @@ def test_the_requester_pays(server: ServerProcess, bucket: str, client: Any) -> 
         client.get_object(Bucket=bucket, Key="k")
     assert _code(refused) == (403, "AccessDenied")
     assert client.get_object(Bucket=bucket, Key="k", RequestPayer="requester")["Body"].read() == b"1"
+    server.create_bucket(bucket, requester_pays=False)
+    assert client.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
 
 
 def test_buckets(server: ServerProcess, bucket: str, client: Any) -> None:

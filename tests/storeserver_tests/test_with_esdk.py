@@ -130,6 +130,13 @@ def test_native_multipart_names_its_upload(store: ServerProcess, native: ObsClie
     store.delete("own", b"big")
 
 
+def test_encryption_of_a_bucket(store: ServerProcess, native: ObsClient) -> None:
+    assert native.getBucketEncryption("own").errorCode == "NoSuchEncryptionConfiguration"
+    store.create_bucket("sealed", encryption="aws:kms", kms_key_id="id")
+    body = native.getBucketEncryption("sealed").body
+    assert (body.encryption, body.key) == ("kms", "id")
+
+
 def test_a_wrong_crc64_is_refused(store: ServerProcess, native: ObsClient) -> None:
     good = native.putContent("own", "crc", "123456789", headers=PutObjectHeader(crc64="11051210869376104954"))
     assert good.status == 200

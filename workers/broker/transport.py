@@ -19,12 +19,12 @@ class Channel(redis.Channel):
     def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:
         """As kombu's while the channel is open."""
         if not self.closed:
-            super().basic_ack(delivery_tag, multiple)
+            super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]  # kombu has no types
 
     def basic_reject(self, delivery_tag: Any, requeue: bool = False) -> None:
         """As kombu's while the channel is open."""
         if not self.closed:
-            super().basic_reject(delivery_tag, requeue)
+            super().basic_reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]  # as above
 
 
 class Transport(redis.Transport):

@@ -64,7 +64,12 @@ def _runtime_step(runtime: Runtime) -> type[bootsteps.StartStopStep]:
             runtime.start()
 
         def stop(self, parent: Any) -> None:
-            runtime.stop()
+            try:
+                runtime.stop()
+            except Exception:
+                # Celery logs what a step raises while it stops, and would still end with 0.
+                parent.exitcode = 1
+                raise
 
         terminate = stop
 

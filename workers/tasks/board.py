@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 from connectors.locations import Credentials
 from engine.failures import Side
 from ledger import credentials, dispatch
+from ledger.dispatch import Due
 from ledger.outbox import WAKE
 from ledger.pool import Pool, fetch_one
 from ledger.values import TaskId
-from workers.tasks.dispatcher import Due
 from workers.tasks.relay import Waking
 from workers.tasks.stores import Keyring
 
@@ -37,7 +38,7 @@ class LedgerBoard:
 
     async def promote(self) -> Sequence[Due]:
         """Waiting tasks into free slots."""
-        return [Due(task.task_id, task.priority) for task in await dispatch.promote(self._pool, self._slots)]
+        return await dispatch.promote(self._pool, self._slots)
 
     async def settle(self) -> bool:
         """Closes what has drained, and tells whether more is draining."""
@@ -50,7 +51,7 @@ class LedgerBoard:
 
     async def due(self) -> Sequence[Due]:
         """Running tasks with something to claim."""
-        return [Due(task.task_id, task.priority) for task in await dispatch.due(self._pool)]
+        return await dispatch.due(self._pool)
 
 
 class LedgerOutbox:
@@ -75,10 +76,11 @@ class LedgerRoll:
     def __init__(self, pool: Pool, name: str) -> None:
         self._pool = pool
         self._name = name
+        self._instance = uuid4()
 
     async def heartbeat(self) -> int:
         """Renews the row and counts."""
-        await dispatch.heartbeat(self._pool, self._name)
+        await dispatch.heartbeat(self._pool, self._name, self._instance)
         return await dispatch.live_workers(self._pool)
 
     async def farewell(self) -> None:
@@ -87,8 +89,10 @@ class LedgerRoll:
 
 
 def open_keyring(pool: Pool) -> Keyring:
-    """Reads the sealed credentials of a task."""
+    """Reads the sealed credentials of a task. Raises SealError or SettingsError when there is no master key."""
+    credentials.open_ring()
 
+    # The key file is read again each time, so a key added to it needs no restart.
     async def find(task_id: TaskId) -> Mapping[Side, Credentials]:
         return await credentials.find(pool, task_id)
 

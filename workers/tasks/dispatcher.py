@@ -8,10 +8,9 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.values import TaskId
+from ledger.dispatch import Due
 from workers.broker.app import QueueName
 
 TURN_SECONDS = 1.0
@@ -20,14 +19,6 @@ HINT_SECONDS = 5.0
 MOST_RINGS = 16
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A task that has something to claim; `priority` 0 is the highest."""
-
-    task_id: TaskId
-    priority: int
 
 
 class Board(Protocol):

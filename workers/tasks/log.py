@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 BLOT = "[secret]"
 _SHORTEST = 4
+# Celery's word for each message that comes and goes; messages are doorbells.
+_CHATTY = ("celery.worker.strategy", "celery.app.trace")
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "message",
     "asctime",
@@ -81,4 +83,6 @@ def configure(worker: str, secrets: Secrets, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

@@ -22,11 +22,10 @@ from workers.tasks.settings import Settings
 from workers.tasks.stores import TaskStores
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Stores, Throttle
+from workers.transfer.worker import Worker
 
 # Claims and checkpoints of a worker, and beside them its dispatcher, relay and pulse.
 _CONNECTIONS = 12
-# A pause of Postgres is waited out for less than a lease lasts.
-_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,6 @@ class Materials:
 
 def transfer_worker(given: Materials) -> TransferWorker:
     """The worker of production."""
-    # The scheduler shares this module and moves no bytes.
-    from workers.transfer.worker import Worker
-
     return Worker(
         given.name, given.ledger, given.stores, given.throttle, given.clock, given.random, given.limits
     )
@@ -86,7 +82,7 @@ class Schedule:
 
 async def open_schedule(settings: Settings) -> Schedule:
     """Dispatcher, relay and doorbell over one pool."""
-    pool = Pool(ledger_settings.database_url(), size=_CONNECTIONS, patience=_PATIENCE)
+    pool = Pool(ledger_settings.database_url(), size=_CONNECTIONS)
     doorbell = Doorbell(settings.redis_url)
     dispatcher = Dispatcher(LedgerBoard(pool, settings.slots), doorbell)
 

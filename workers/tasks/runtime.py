@@ -6,6 +6,8 @@ Celery's threads come in through `slice` and `dispatch`; the process's main thre
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class TransferWorker(Protocol):
-    """What moves bytes."""
+    """What moves bytes. `stop` may be called twice."""
 
     async def run_slice(self, seconds: float) -> bool: ...
     async def stop(self) -> None: ...
@@ -130,10 +132,21 @@ class Runtime:
         log.info("worker_started", extra={"poll_seconds": self._settings.poll_seconds})
         self._begun.set()
         try:
-            await self._stopping.wait()
+            await self._until_told(turns)
         finally:
             slices.close()
             await _end(parts, slices, turns)
+
+    async def _until_told(self, turns: list[asyncio.Task[None]]) -> None:
+        assert self._stopping is not None
+        told = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait([told, *turns], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        for turn in done - {told}:
+            # Turns never end by themselves: without one of them this process is of no use.
+            log.critical("turn_ended", extra={"turn": turn.get_name()})
+            self._failure = RuntimeError(f"{turn.get_name()} ended")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _turns(self, parts: Parts, slices: Slices) -> list[tuple[str, Coroutine[None, None, None]]]:
         settings = self._settings
@@ -164,15 +177,20 @@ class Runtime:
 async def _end(parts: Parts, slices: Slices, turns: list[asyncio.Task[None]]) -> None:
     """Leases first, since others wait for them; then the rest, within CLOSE_SECONDS."""
     log.info("worker_stopping")
-    await _within(RELEASE_SECONDS, "release", parts.worker.stop())
-    # A claim that was on its way while the worker stopped is given back by its slice.
-    await _within(CLOSE_SECONDS / 3, "slice", slices.idle())
+    await _within(RELEASE_SECONDS, "release", _release(parts.worker, slices))
     for turn in turns:
         turn.cancel()
     await asyncio.gather(*turns, return_exceptions=True)
-    await _within(CLOSE_SECONDS / 3, "farewell", parts.pulse.farewell())
-    await _within(CLOSE_SECONDS / 3, "close", parts.close())
+    await _within(CLOSE_SECONDS / 2, "farewell", parts.pulse.farewell())
+    await _within(CLOSE_SECONDS / 2, "close", parts.close())
     log.info("worker_stopped")
+
+
+async def _release(worker: TransferWorker, slices: Slices) -> None:
+    await worker.stop()
+    # A claim that was on its way meanwhile becomes a lease in the slice's last moments.
+    await slices.idle()
+    await worker.stop()
 
 
 async def _within(seconds: float, name: str, work: Awaitable[None]) -> None:

@@ -12,6 +12,7 @@ from connectors.registry import UnsupportedCloud, open_store
 from connectors.wire import Wire
 from engine.failures import Meaning, Operation, Side
 from engine.spec import CloudType
+from ledger.seal import SealError
 from ledger.values import TaskFacts, TaskId
 from workers.tasks.log import Secrets
 from workers.transfer.ports import StorePair
@@ -43,7 +44,7 @@ class TaskStores:
     async def open(self, facts: TaskFacts) -> StorePair:
         """The stores of a task. Raises Fatal when credentials are gone or a store cannot be named."""
         async with self._opening:
-            keys = await self._keyring(facts.task_id)
+            keys = await self._keys(facts.task_id)
             opened = self._opened.get(facts.task_id)
             if opened is None or opened.keys != keys:
                 # A start may bring other keys than the run before had.
@@ -60,6 +61,12 @@ class TaskStores:
     async def workers(self) -> int:
         """How many workers live, this one included."""
         return self._workers()
+
+    async def _keys(self, task_id: TaskId) -> Mapping[Side, Credentials]:
+        try:
+            return await self._keyring(task_id)
+        except SealError as error:
+            raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials cannot be unsealed") from error
 
     def _open(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> _Opened:
         # Held before anything is tried with them: an error's text must not carry them either.

@@ -52,9 +52,7 @@ def _ours_v4(request: Recorded) -> str:
     instant = request.headers.get("x-amz-date") or _instant(request.headers["date"])
     path, query = _query(request.raw_target)
     signed = {name: request.headers[name] for name in found[1].split(";")}
-    return sigv4.authorization(
-        request.method, path, query, signed, sigv4.Scope(AK, SK, REGION), instant
-    )
+    return sigv4.authorization(request.method, path, query, signed, sigv4.Scope(AK, SK, REGION), instant)
 
 
 def _instant(date: str) -> str:
@@ -124,7 +122,9 @@ BOTO_CALLS: dict[str, Callable[[Any, str], object]] = {
         Bucket="bkt", Key=key, Body=b"abc", Metadata={"a": "b  c"}, ContentType="t/x", ContentMD5="kAFQ=="
     ),
     "list": lambda c, key: c.list_objects_v2(Bucket="bkt", Prefix=key, StartAfter=key),
-    "part": lambda c, key: c.upload_part(Bucket="bkt", Key=key, PartNumber=3, UploadId="up/ID+=", Body=b"abc"),
+    "part": lambda c, key: c.upload_part(
+        Bucket="bkt", Key=key, PartNumber=3, UploadId="up/ID+=", Body=b"abc"
+    ),
     "create": lambda c, key: c.create_multipart_upload(Bucket="bkt", Key=key, StorageClass="GLACIER"),
 }
 
@@ -139,10 +139,7 @@ def test_the_signature_is_botocores(signature: str, call: str, token: str) -> No
         seen.clear()
         BOTO_CALLS[call](client, key)
         (request,) = seen
-        if signature == "s3v4":
-            ours = _ours_v4(request)
-        else:
-            ours = _ours_v2(request, "x-amz-", "AWS", "bkt")
+        ours = _ours_v4(request) if signature == "s3v4" else _ours_v2(request, "x-amz-", "AWS", "bkt")
         assert ours == request.headers["authorization"], key
         if call != "list":
             assert request.raw_target.partition("?")[0] == "/" + encode_key(key.encode())

@@ -1,4 +1,4 @@
-"""The running engine as the demo sees it: a process, and an HTTP API spoken with the standard library."""
+"""A running engine: a process, and its HTTP API spoken with the standard library."""
 
 import http.client
 import json
@@ -16,19 +16,25 @@ STOP_SECONDS = 30
 class Engine:
     """`with Engine(data_dir, endpoints) as engine:` runs `oms up` and logs in."""
 
-    def __init__(self, data_dir: Path, endpoints: Path) -> None:
-        self._command = [
-            str(Path(sys.executable).with_name("oms")),
-            "up",
-            "--data-dir",
-            str(data_dir),
-            "--port",
-            "0",
-        ]
-        self._environment = os.environ | {"OMS_ENDPOINTS": str(endpoints)}
+    def __init__(
+        self,
+        data_dir: Path,
+        endpoints: Path,
+        *,
+        workers: int = 2,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        oms = Path(sys.executable).with_name("oms")
+        self._command = [oms, "up", "--data-dir", data_dir, "--port", "0", "--workers", str(workers)]
+        self._environment = os.environ | {"OMS_ENDPOINTS": str(endpoints)} | (environment or {})
         self._data_dir = data_dir
 
     def __enter__(self) -> "Engine":
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        """Start the process, wait until it is ready, log in. Raises RuntimeError when it does not start."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
         with (self._data_dir / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -40,11 +46,11 @@ class Engine:
             raise RuntimeError(f"the engine did not start; see {self._data_dir}/up.log")
         self._host = urlsplit(line.split()[1]).netloc
         self._login(json.loads((self._data_dir / "credentials.json").read_text()))
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(STOP_SECONDS)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(STOP_SECONDS)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

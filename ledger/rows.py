@@ -1,0 +1,28 @@
+"""How open rows are found in SQL, at a cost that does not grow with the number of rows.
+
+A limited search names its order by the columns of the index, and gives the leading one as a range instead of an
+equality: otherwise the planner takes the primary key's order and wades through every other task's rows.
+"""
+
+FREE = """((x.state = 'ready' AND x.not_before <= clock_timestamp())
+            OR (x.state = 'leased' AND x.lease_until <= clock_timestamp()))"""
+LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
+
+# The orders of the indexes unit_open and key_range_open.
+UNIT_ORDER = "x.large, x.id"
+RANGE_ORDER = "x.lo"
+
+
+def units(large: str) -> str:
+    """The condition for small or large units, `large` being an SQL boolean."""
+    return f"x.large BETWEEN {large} AND {large}"
+
+
+def counted(table: str, condition: str, order: str, most: int) -> str:
+    """How many rows there are; beyond `most` it no longer matters."""
+    return f"(SELECT count(*) FROM (SELECT FROM {table} x WHERE {condition} ORDER BY {order} LIMIT {most}) AS seen)"
+
+
+def none(table: str, condition: str, order: str) -> str:
+    """Whether there is no such row."""
+    return f"{counted(table, condition, order, 1)} = 0"

@@ -1,0 +1,129 @@
+"""Stop, start, limits and secrets of a running engine."""
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.site import AK, SK, Site, opened, until
+
+MIB = 1 << 20
+
+
+def test_stop_of_eight_large_objects_is_quick_and_start_goes_on(tmp_path: Path) -> None:
+    """No part that is complete is sent again."""
+    synthetic = {"from": {"count": 8, "size": 256 * MIB, "pattern": "large-%d"}}
+    with opened(tmp_path, source={"synthetic": _synthetic(synthetic), "latency_ms": 20}) as site:
+        task_id = site.create()
+        until(lambda: _parts(site), lambda parts: parts > 12, 60)
+        asked_at = time.monotonic()
+        site.engine.call("POST", f"/tasks/{task_id}/stop")
+        assert site.task(task_id)["status"] in (3, 7)
+        site.wait(task_id, 3, seconds=3)
+        took = time.monotonic() - asked_at
+        kept, before = _parts(site), site.destination.counters().requests("upload_part")
+        site.start(task_id)
+        assert site.wait(task_id, seconds=240)["status"] == 5
+        again = site.destination.counters().requests("upload_part") - before
+        print(f"paused in {took:.2f} s; {kept} parts kept, {again} sent after the start")
+        assert again == 8 * 16 - kept
+        assert [site.destination.info("into", b"large-%d" % n)["size"] for n in range(8)] == [256 * MIB] * 8
+        assert site.destination.uploads("into") == []
+
+
+def _synthetic(values: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    from tests.storeserver.config import Synthetic
+
+    return {name: Synthetic(**value) for name, value in values.items()}
+
+
+def _parts(site: Site) -> int:
+    return sum(len(upload["parts"]) for upload in site.destination.uploads("into"))
+
+
+def test_bandwidth_holds_over_every_ten_seconds_and_a_change_acts_in_two(tmp_path: Path) -> None:
+    """What the source sent and what the destination received, with two workers."""
+    limit, more = 4 * MIB, 12 * MIB
+    with opened(tmp_path) as site:
+        for n in range(40):
+            site.source.put("from", b"small/%03d" % n, b"s" * 300_000)
+        for n in range(6):
+            site.source.put("from", b"large/%d" % n, b"l" * (40 * MIB))
+        site.source.reset_counters()
+        site.destination.reset_counters()
+        task_id = site.create(bandwidth_policy=[_window(limit)])
+        until(lambda: site.task(task_id)["complete_size"], lambda size: size > 0, 30)
+        time.sleep(22)
+        sent, received = _series(site.source, "out"), _series(site.destination, "in")
+        for name, series in (("sent", sent), ("received", received)):
+            most = max(sum(series[i : i + 100]) for i in range(max(1, len(series) - 100)))
+            print(f"{name}: at most {most / 10 / limit:.3f} of the limit over 10 s")
+            assert most <= 10 * limit * 1.05
+            assert most >= 10 * limit * 0.5
+        changed_at = time.monotonic()
+        site.engine.call("PUT", f"/tasks/{task_id}/bandwidth-policy", {"bandwidth_policy": [_window(more)]})
+        time.sleep(5 - (time.monotonic() - changed_at))
+        late = _series(site.source, "out")[-30:]
+        print(f"two seconds after the change: {sum(late) / 3 / MIB:.1f} MiB/s")
+        assert sum(late) / 3 > 1.5 * limit
+        site.engine.call("PUT", f"/tasks/{task_id}/bandwidth-policy", {"bandwidth_policy": []})
+        assert site.wait(task_id, seconds=60)["status"] == 5
+
+
+def _window(rate: int) -> dict[str, Any]:
+    return {"start": "00:00", "end": "23:59", "max_bandwidth": rate}
+
+
+def _series(server: Any, direction: str) -> list[int]:
+    """Body bytes a tenth of a second, zeros included, up to now."""
+    found = server.bandwidth()
+    values: list[int] = found[direction]
+    return values
+
+
+@pytest.mark.parametrize("end", ["paused", "failed", "succeeded", "deleted"])
+def test_no_credential_outlives_its_task(tmp_path: Path, end: str) -> None:
+    """Postgres, Redis, logs and answers are searched for the keys themselves."""
+    slow = {"latency_ms": 100}
+    with opened(tmp_path, source=slow, destination=slow, environment={"OMS_LOG_LEVEL": "DEBUG"}) as site:
+        for n in range(200):
+            site.source.put("from", b"%04d" % n, b"x" * 1000)
+        if end == "failed":
+            site.source.faults.add(op="get", status=403, code="AccessDenied")
+        task_id = site.create()
+        if end in ("paused", "deleted"):
+            until(lambda: site.task(task_id), lambda task: task["status"] == 2, 10)
+            site.engine.call("POST", f"/tasks/{task_id}/stop")
+        answer = site.wait(task_id, 3, 4, 5)
+        assert answer["status"] == {"paused": 3, "deleted": 3, "failed": 4, "succeeded": 5}[end]
+        if end == "deleted":
+            site.engine.call("DELETE", f"/tasks/{task_id}")
+        assert site.rows("SELECT * FROM credential") == []
+        places = {
+            "answer": str(answer),
+            "postgres": _dump(site),
+            "redis": _redis(site),
+            "logs": "".join(log.read_text(errors="replace") for log in (site.root / "data/logs").iterdir()),
+        }
+        for name, text in places.items():
+            assert len(text) > 10, name
+            assert [key for key in (AK, SK) if key in text] == [], name
+
+
+def _dump(site: Site) -> str:
+    """Every row of every table, as text."""
+    tables = site.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return "\n".join(str(site.rows(f"SELECT x::text FROM {row['tablename']} x")) for row in tables)
+
+
+def _redis(site: Site) -> str:
+    import redis as client
+
+    url = site.processes("worker")[0].environ()["OMS_REDIS_URL"]
+    with client.Redis.from_url(url) as connection:
+        found = [str(connection.info())]
+        for key in connection.scan_iter():
+            found += [str(key), str(connection.dump(key))]
+    return "\n".join(found)

@@ -1,0 +1,123 @@
+"""Stores of a task: opened with its own keys, cached, changed with the keys, forgotten."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.endpoints import parse_endpoints
+from connectors.errors import Fatal
+from connectors.locations import Credentials
+from connectors.wire import Wire
+from engine.failures import Meaning, Side
+from engine.spec import CloudType, DestinationNode, ListFile, SourceNode, TaskSpec, TaskType
+from ledger.seal import SealError
+from ledger.values import TaskFacts, TaskId
+from workers.tasks.log import Secrets
+from workers.tasks.stores import TaskStores
+
+ENDPOINTS = parse_endpoints(
+    """
+- {cloud_type: AWS, region: us-east-1, endpoint: "http://127.0.0.1:9000"}
+- {cloud_type: HEC, region: "*", endpoint: "http://127.0.0.1:9001"}
+"""
+)
+
+
+def keys(secret: str = "source-secret") -> dict[Side, Credentials]:
+    return {
+        Side.SOURCE: Credentials("AK1", SecretStr(secret), SecretStr("source-token")),
+        Side.DESTINATION: Credentials("AK2", SecretStr("destination-secret")),
+    }
+
+
+def facts(
+    region: str = "us-east-1", bucket: str = "from", cloud: CloudType = CloudType.AWS, listed: bool = False
+) -> TaskFacts:
+    source = SourceNode(cloud, region, bucket, list_file=ListFile("lists", "a.txt") if listed else None)
+    spec = TaskSpec(TaskType.OBJECT, source, DestinationNode("to", "cn-north-4"))
+    return TaskFacts(TaskId(1), "p", "t", None, "cn-north-4", spec)
+
+
+class Ring:
+    """The ledger's credentials, counted."""
+
+    def __init__(self) -> None:
+        self.held: Mapping[Side, Credentials] = keys()
+        self.asked = 0
+
+    async def find(self, task_id: TaskId) -> Mapping[Side, Credentials]:
+        self.asked += 1
+        return self.held
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    async with Wire() as found:
+        yield found
+
+
+async def test_each_side_is_opened_with_its_own_keys_and_its_list_with_the_destinations(wire: Wire) -> None:
+    stores = TaskStores(wire, ENDPOINTS, Ring().find, Secrets(), lambda: 3)
+    pair = await stores.open(facts(listed=True))
+    assert pair.lists is not None
+    assert pair.source.name.startswith("127.0.0.1:9000/from@")
+    assert pair.destination.name.startswith("127.0.0.1:9001/to@")
+    assert pair.lists.name.startswith("127.0.0.1:9001/lists@")
+    assert pair.lists.name.partition("@")[2] == pair.destination.name.partition("@")[2]
+    assert await stores.workers() == 3
+
+
+async def test_stores_stay_open_until_the_keys_change_or_they_are_forgotten(wire: Wire) -> None:
+    ring, secrets = Ring(), Secrets()
+    stores = TaskStores(wire, ENDPOINTS, ring.find, secrets, lambda: 1)
+    first = await stores.open(facts())
+    assert await stores.open(facts()) is first
+    assert secrets.blot("source-secret source-token destination-secret") == "[secret] [secret] [secret]"
+    ring.held = keys("other-secret")
+    second = await stores.open(facts())
+    assert second is not first
+    assert secrets.blot("source-secret other-secret") == "source-secret [secret]"
+    await stores.forget(TaskId(1))
+    assert secrets.blot("other-secret destination-secret") == "other-secret destination-secret"
+    assert await stores.open(facts()) is not second
+
+
+@pytest.mark.parametrize(
+    ("given", "meaning"),
+    [
+        (facts(cloud=CloudType.BAIDU), Meaning.WRONG_REGION),
+        (facts(region="no region!"), Meaning.WRONG_REGION),
+        (facts(bucket="a/../b"), Meaning.NO_BUCKET),
+    ],
+)
+async def test_a_store_that_cannot_be_named_is_fatal_and_leaves_no_secret_behind(
+    wire: Wire, given: TaskFacts, meaning: Meaning
+) -> None:
+    secrets = Secrets()
+    stores = TaskStores(wire, ENDPOINTS, Ring().find, secrets, lambda: 1)
+    with pytest.raises(Fatal) as caught:
+        await stores.open(given)
+    assert caught.value.meaning is meaning
+    assert secrets.blot("source-secret") == "source-secret"
+
+
+async def test_wiped_credentials_are_fatal_and_never_those_of_the_host(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "HOST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "host-secret")
+    ring = Ring()
+    ring.held = {}
+    with pytest.raises(Fatal) as caught:
+        await TaskStores(wire, ENDPOINTS, ring.find, Secrets(), lambda: 1).open(facts())
+    assert caught.value.meaning is Meaning.BAD_CREDENTIALS
+
+
+async def test_credentials_that_cannot_be_unsealed_are_fatal(wire: Wire) -> None:
+    async def broken(_: TaskId) -> Mapping[Side, Credentials]:
+        raise SealError("another key")
+
+    with pytest.raises(Fatal) as caught:
+        await TaskStores(wire, ENDPOINTS, broken, Secrets(), lambda: 1).open(facts())
+    assert caught.value.meaning is Meaning.BAD_CREDENTIALS
