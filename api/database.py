@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
-ATTEMPTS = 5
+ATTEMPTS = 7
 _PAUSE_SECONDS = 0.05
 
 # Serialisation, deadlock, a lock that took too long: the transaction is known to have left nothing.

@@ -40,7 +40,8 @@ _FORGET = text(
 async def claim(connection: AsyncConnection, project_id: str, key: str, digest: bytes) -> Reply | None:
     """None: the key is ours, do the work and `keep` its reply in this transaction. Else the first answer.
 
-    A concurrent twin waits for the first one's commit; after a week a key is forgotten. Raises KeyReused when the body differs.
+    A concurrent twin waits for the first one's commit; after a week a key is forgotten.
+    Raises KeyReused when the body differs.
     """
     names = {"project_id": project_id, "key": key}
     await connection.execute(_FORGET, {"project_id": project_id})

@@ -12,7 +12,7 @@ from connectors.s3.dates import iso_ms
 from connectors.s3.dialects import Dialect
 from connectors.s3.errors import broken, complaint, refused
 from connectors.s3.headers import crc64, plain_etag, write_headers, written
-from connectors.s3.writes import condition_headers, digest_headers
+from connectors.s3.writes import WRITE_LIMITS, condition_headers, digest_headers
 from connectors.s3.xml import BrokenXml, Document, escape_text
 from connectors.wire import Limits, WireAnswer
 from connectors.wire.encoding import Query
@@ -41,7 +41,9 @@ async def put_part(
     """See `MultipartWriter.put_part`."""
     query: Query = (("partNumber", str(number)), ("uploadId", upload_id))
     headers = digest_headers(block, channel)
-    answer = await channel.call(Ask(Operation.PUT_PART, "PUT", key, query, headers, block.data, pace))
+    answer = await channel.call(
+        Ask(Operation.PUT_PART, "PUT", key, query, headers, block.data, pace, WRITE_LIMITS)
+    )
     etag = plain_etag(answer.header("etag"))
     if not etag:
         raise broken(Operation.PUT_PART, answer, "the answer has no ETag")

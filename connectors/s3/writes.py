@@ -7,7 +7,11 @@ from connectors.objects import Block, Condition, Pace, WriteOptions, Written
 from connectors.s3.channel import Ask, Channel
 from connectors.s3.errors import broken
 from connectors.s3.headers import write_headers, written
+from connectors.wire import Limits
 from engine.failures import Meaning, Operation
+
+# Answers to writes are headers, or an error of some hundred bytes.
+WRITE_LIMITS = Limits(body_max=256 << 10)
 
 HeaderList = tuple[tuple[str, str], ...]
 
@@ -27,6 +31,7 @@ async def put(
         ),
         body=block.data,
         pace=pace,
+        limits=WRITE_LIMITS,
     )
     answer = await channel.call(ask)
     told = written(answer, channel.dialect)

@@ -5,6 +5,7 @@ no decoding.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from types import TracebackType
@@ -77,20 +78,25 @@ class Wire:
         headers = {"host": target.authority, **request.headers, "accept-encoding": "identity"}
         if size or request.method in {"PUT", "POST"}:
             headers["content-length"] = str(size)
-        async with asyncio.timeout(limits.total(size, limits.body_max)) as timer:
-            async with pool.request(
-                request.method,
-                url,
-                headers=headers,
-                data=_body(request, timer),
-                allow_redirects=False,
-                timeout=self._timeout(limits),
-                server_hostname=target.host if dialled is not target else None,
-            ) as response:
-                body = await _read(response, request)
-                return WireAnswer(
-                    response.status, _lowered(response), body, framed=_framed(response, request, body)
-                )
+        stopped: list[Exception] = []
+        try:
+            async with asyncio.timeout(limits.total(size, limits.body_max)) as timer:
+                async with pool.request(
+                    request.method,
+                    url,
+                    headers=headers,
+                    data=_body(request, timer, stopped),
+                    allow_redirects=False,
+                    timeout=self._timeout(limits),
+                    server_hostname=target.host if dialled is not target else None,
+                ) as response:
+                    body = await _read(response, request)
+                    framed = _framed(response, request, body)
+                    return WireAnswer(response.status, _lowered(response), body, framed=framed)
+        except aiohttp.ClientError:
+            if stopped:
+                raise stopped[0] from None
+            raise
 
     def _timeout(self, limits: Limits) -> aiohttp.ClientTimeout:
         found = self._timeouts.get(limits)
@@ -153,29 +159,42 @@ def _dialled(target: Target) -> Target:
 
 
 def _body(
-    request: WireRequest, timer: asyncio.Timeout
+    request: WireRequest, timer: asyncio.Timeout, stopped: list[Exception]
 ) -> bytes | bytearray | memoryview | AsyncIterator[bytes | memoryview] | None:
     if not request.body:
         return None
     if request.pace is None and len(request.body) <= _PIECE:
         return request.body
-    return _pieces(request, timer)
+    return _pieces(request, timer, stopped)
 
 
-async def _pieces(request: WireRequest, timer: asyncio.Timeout) -> AsyncIterator[bytes | memoryview]:
-    """The body in pieces; waiting for `pace` moves the deadline of the exchange."""
-    view, pace = memoryview(request.body), request.pace
+async def _pieces(
+    request: WireRequest, timer: asyncio.Timeout, stopped: list[Exception]
+) -> AsyncIterator[bytes | memoryview]:
+    """The body in pieces, each with a deadline of its own; waiting for `pace` has none.
+
+    What `pace` raises goes into `stopped`: the HTTP library turns it into a broken connection.
+    """
+    view, pace, limits = memoryview(request.body), request.pace, request.limits
     step = _PIECE if pace is None else _PACED_PIECE
-    loop = asyncio.get_running_loop()
     for start in range(0, len(view), step):
         piece = view[start : start + step]
         if pace is not None:
-            asked = loop.time()
-            await pace(len(piece))
-            deadline = timer.when()
-            if deadline is not None and not timer.expired():
-                timer.reschedule(deadline + loop.time() - asked)
+            _allow(timer, None)
+            try:
+                await pace(len(piece))
+            except Exception as error:
+                stopped.append(error)
+                raise
+        _allow(timer, limits.total(len(piece), 0))
         yield piece
+    _allow(timer, limits.total(0, limits.body_max))
+
+
+def _allow(timer: asyncio.Timeout, seconds: float | None) -> None:
+    # An answer may come, and end the exchange, before the body is written.
+    with suppress(RuntimeError):
+        timer.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
 async def _read(response: aiohttp.ClientResponse, request: WireRequest) -> bytes:

@@ -12,8 +12,9 @@ XML_MAX = 8 << 20
 class Limits:
     """Bounds of one exchange, in seconds and bytes.
 
-    The whole exchange may last `grace` + its bytes / `floor_rate`, so a peer that drips bytes cannot hold it for
-    ever. Time spent in `pace` does not count. An answer body over `body_max` is refused.
+    An exchange may last `grace` + its bytes / `floor_rate`, so a peer that drips bytes cannot hold it for ever. A
+    large body has that deadline for each piece, and time spent in `pace` does not count. An answer body over
+    `body_max` is refused.
     """
 
     connect: float = 10.0

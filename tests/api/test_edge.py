@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,22 @@ def test_a_lost_database_is_503_and_a_restarted_one_is_used_again(key_file: Path
             assert service.call(ann, "GET", f"/tasks/{task_id}").status == 200
             assert service.send("GET", "/readyz").status == 200
             service.create(ann)
+
+
+def test_a_request_waits_for_a_database_that_restarts(key_file: Path) -> None:
+    with running_postgres() as server, ThreadPoolExecutor(2) as pool:
+        create_template(server)
+        with running_service(server.url(TEMPLATE), key_file) as service:
+            ann = service.account()
+            task_id = service.create(ann)
+            server.stop()
+            shown = pool.submit(service.call, ann, "GET", f"/tasks/{task_id}")
+            created = pool.submit(service.call, ann, "POST", "/tasks", task_body())
+            time.sleep(0.5)
+            assert not shown.done()
+            assert not created.done()
+            server.start()
+            assert (shown.result().status, created.result().status) == (200, 200)
 
 
 def test_an_unmigrated_database_is_not_ready(postgres_url: str, key_file: Path) -> None:

@@ -221,6 +221,24 @@ def test_a_finished_task_shows_its_average(api: Service, ann: Account) -> None:
     assert shown["error_reason"] is None
 
 
+def test_progress_counts_bytes_or_objects_and_never_goes_back(api: Service, ann: Account) -> None:
+    """Check 56."""
+    listing = {"list_file": {"list_file_key": "a.txt", "obs_bucket": "lists"}, "object_key": None}
+    by_bytes, by_objects = api.create(ann), api.create(ann, task_type="list", src_node=listing)
+    for task_id in (by_bytes, by_objects):
+        api.put_in(task_id, 2)
+        api.sql(
+            "INSERT INTO counter (task_id, run_no, shard, listed, listed_bytes, ok, ok_bytes)"
+            " VALUES (%s, 1, 0, 10, 1000, 2, 500)",
+            task_id,
+        )
+    assert api.call(ann, "GET", f"/tasks/{by_bytes}").json["progress"] == 0.5
+    assert api.call(ann, "GET", f"/tasks/{by_objects}").json["progress"] == 0.2
+    api.sql("UPDATE counter SET listed = 100, listed_bytes = 9000 WHERE task_id = %s", by_bytes)
+    shown = api.call(ann, "GET", f"/tasks/{by_bytes}").json
+    assert (shown["progress"], shown["total_size"], shown["is_query_over"]) == (0.5, 9000, False)
+
+
 def test_readers_look_and_nobody_else_does_not_even_that(api: Service) -> None:
     reader, nobody = api.account(Role.READER), api.account(Role.NONE)
     assert api.call(reader, "GET", "/tasks").status == 200

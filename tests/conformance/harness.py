@@ -51,13 +51,19 @@ class Harness:
     gaps: Gaps = field(default_factory=dict)
 
     def open(
-        self, wire: Wire, bucket: str, access_key: str = AK, secret_key: str = SK, token: str = ""
+        self,
+        wire: Wire,
+        bucket: str,
+        keys: tuple[str, str, str] = (AK, SK, ""),
+        *,
+        requester_pays: bool = False,
     ) -> DestinationStore:
-        """The connector on `bucket`."""
+        """The connector on `bucket`, with an access key, its secret and its token."""
         if not self.endpoint:
             return MemoryStore(bucket)
         endpoints = parse_endpoints(f'[{{cloud_type: "*", region: "*", {self.endpoint}}}]')
-        location = Location(self.cloud, REGION, bucket, Side.SOURCE)
+        location = Location(self.cloud, REGION, bucket, Side.SOURCE, requester_pays)
+        access_key, secret_key, token = keys
         return open_store(
             location, Credentials(access_key, SecretStr(secret_key), SecretStr(token)), wire, endpoints
         )

@@ -14,9 +14,10 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.objects import ANY, Guard
+from connectors.s3.store import S3Store
 from connectors.wire import Counters, Wire
 from engine.failures import Meaning
-from tests.conformance.harness import AK, Harness, block, plain
+from tests.conformance.harness import AK, SK, Harness, block, plain
 from tests.storeserver import ServerProcess
 
 GUARD = Guard("", 1)
@@ -46,8 +47,8 @@ async def test_a_missing_bucket_is_told_by_object_calls(faulty: str, harness: Ha
 async def test_wrong_keys_are_fatal_everywhere(
     faulty: str, wrong: str, harness: Harness, wire: Wire, bucket: str
 ) -> None:
-    keys = {"access_key": "unknown-access-key"} if wrong == "key" else {"secret_key": "not-the-secret"}
-    store = harness.open(wire, bucket, **keys)
+    keys = ("unknown-access-key", SK, "") if wrong == "key" else (AK, "not-the-secret", "")
+    store = harness.open(wire, bucket, keys)
     calls = (
         store.check_bucket(),
         store.list_page(b"", b""),
@@ -63,7 +64,7 @@ async def test_wrong_keys_are_fatal_everywhere(
 
 
 async def test_a_wrong_token_is_fatal(faulty: str, harness: Harness, wire: Wire, bucket: str) -> None:
-    store = harness.open(wire, bucket, "temporary", "temporary-secret", "another-token")
+    store = harness.open(wire, bucket, ("temporary", "temporary-secret", "another-token"))
     with pytest.raises(Fatal) as caught:
         await store.list_page(b"", b"")
     assert caught.value.meaning is Meaning.EXPIRED_CREDENTIALS
@@ -72,7 +73,7 @@ async def test_a_wrong_token_is_fatal(faulty: str, harness: Harness, wire: Wire,
 async def test_a_temporary_key_works_with_its_token(
     faulty: str, harness: Harness, wire: Wire, bucket: str
 ) -> None:
-    store = harness.open(wire, bucket, "temporary", "temporary-secret", "the-token")
+    store = harness.open(wire, bucket, ("temporary", "temporary-secret", "the-token"))
     await store.put(b"key", block(b"x"), plain(), ANY)
     assert (await store.head(b"key")).info.size == 1
 
@@ -178,3 +179,23 @@ async def test_head_of_a_missing_key_is_one_request(
     with pytest.raises(NotFound):
         await store.head(b"nothing")
     assert meter.requests("head") == 1
+
+
+async def test_a_requester_says_that_he_pays(
+    faulty: str, harness: Harness, wire: Wire, server: ServerProcess
+) -> None:
+    bucket = harness.fresh_bucket()
+    server.create_bucket(bucket, requester_pays=True)
+    silent, paying = harness.open(wire, bucket), harness.open(wire, bucket, requester_pays=True)
+    with pytest.raises(StoreError) as caught:
+        await silent.put(b"key", block(b"x"), plain(), ANY)
+    assert caught.value.meaning is Meaning.ACCESS_DENIED
+    await paying.put(b"key", block(b"x"), plain(), ANY)
+    assert [info.key for info in (await paying.list_page(b"", b"")).objects] == [b"key"]
+    assert (await paying.read(b"key", GUARD)).data == b"x"
+
+
+async def test_the_region_and_the_buckets_are_told(faulty: str, store: DestinationStore, bucket: str) -> None:
+    assert isinstance(store, S3Store)
+    assert await store.find_region() in {"", "us-east-1"}
+    assert bucket in {info.name for info in await store.list_buckets()}

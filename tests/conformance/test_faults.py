@@ -125,6 +125,39 @@ async def test_an_answer_that_is_longer_than_it_says_is_cut_or_refused(
         assert (await store.read(KEY, guard)).data == DATA
 
 
+async def test_a_small_object_instead_of_its_part_is_no_part(
+    faulty: str, store: DestinationStore, server: ServerProcess
+) -> None:
+    written = await store.put(KEY, block(DATA[:5000]), plain(), ANY)
+    server.faults.add(op="get", ignore_range=True)
+    with pytest.raises(Corrupted) as caught:
+        await store.read(KEY, Guard(written.etag, 5000), ByteRange(1, 1000))
+    assert caught.value.meaning is Meaning.BROKEN_ANSWER
+
+
+async def test_a_changed_object_is_not_even_sent(
+    faulty: str, store: DestinationStore, guard: Guard, server: ServerProcess
+) -> None:
+    server.mutate(_bucket(store), KEY)
+    with pytest.raises(Changed) as caught:
+        await store.read(KEY, guard)
+    assert caught.value.status == 412
+
+
+async def test_an_object_that_changes_under_a_read_is_never_mixed(
+    faulty: str, store: DestinationStore, guard: Guard, server: ServerProcess
+) -> None:
+    server.faults.add(op="get", mutate_after=3000, times=1)
+    first = await store.read(KEY, guard, ByteRange(0, 50_000))
+    assert first.data == DATA[:50_000]
+    with pytest.raises(Changed):
+        await store.read(KEY, guard, ByteRange(50_000, 50_000))
+
+
+def _bucket(store: DestinationStore) -> str:
+    return store.name.partition("/")[2].partition("@")[0]
+
+
 async def test_a_put_without_an_etag_is_unknown(
     faulty: str, store: DestinationStore, server: ServerProcess
 ) -> None:

@@ -78,9 +78,10 @@ def _window(rate: int) -> dict[str, Any]:
 
 def _series(server: Any, direction: str) -> list[int]:
     """Body bytes a tenth of a second, zeros included, up to now."""
-    found = server.bandwidth()
-    values: list[int] = found[direction]
-    return values
+    rows = server.bandwidth()["rows"]
+    column = 1 if direction == "in" else 2
+    by_tick = {round(row[0] * 10): row[column] for row in rows}
+    return [by_tick.get(tick, 0) for tick in range(min(by_tick), max(by_tick) + 1)]
 
 
 @pytest.mark.parametrize("end", ["paused", "failed", "succeeded", "deleted"])

@@ -15,7 +15,7 @@ COUNT = 100_000
 
 def test_a_hundred_thousand_unchanged_objects_in_little_memory(tmp_path: Path) -> None:
     same = Synthetic(COUNT, size=100)
-    with opened(tmp_path, source={"synthetic": {"from": same}}, destination={"synthetic": {"into": same}}) as site:
+    with opened(tmp_path, source={"filled": {"from": same}}, destination={"filled": {"into": same}}) as site:
         peak: dict[int, int] = {}
         done = threading.Event()
 

@@ -128,3 +128,5 @@ async def test_parallel_checkpoints_of_many_units_count_exactly(world: World, le
         "ok_bytes": 4000,
     }
     assert await world.value("SELECT count(*) FROM unit WHERE state <> 'done'") == 0
+    # Sixteen counters share the load.
+    assert await world.value("SELECT count(*) FROM counter WHERE ok > 0") == 16

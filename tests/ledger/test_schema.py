@@ -12,7 +12,7 @@ from psycopg import sql
 from cli.embedded.postgres import Postgres
 from ledger.pool import Pool, fetch_one
 from ledger.schema import current, upgrade
-from ledger.sessions import create_engine, create_sessions
+from ledger.sessions import create_engine, create_sessions, driver_url
 from tests.servers import running_postgres
 
 
@@ -28,6 +28,17 @@ def test_processes_that_start_at_once_migrate_once(postgres_server: Postgres) ->
     upgrade(url)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM task").fetchone() == (0,)
+
+
+def test_urls_of_sockets_and_of_hosts_are_understood() -> None:
+    tcp = driver_url("postgresql://u:p%40@db.example:5433/oms?sslmode=require")
+    assert (tcp.drivername, tcp.host, tcp.port, tcp.password) == (
+        "postgresql+psycopg",
+        "db.example",
+        5433,
+        "p@",
+    )
+    assert driver_url("postgresql://oms@/oms?host=/run/pg").query["host"] == "/run/pg"
 
 
 async def test_sqlalchemy_reaches_the_same_database_through_the_socket(database_url: str) -> None:

@@ -61,6 +61,7 @@ class StoreConfig:
     buckets: list[str] = field(default_factory=list)
     bucket_flags: dict[str, BucketFlags] = field(default_factory=dict)
     synthetic: dict[str, Synthetic] = field(default_factory=dict)
+    filled: dict[str, Synthetic] = field(default_factory=dict)  # real objects, put at the start
     policies: dict[str, list[Denial]] = field(default_factory=dict)
     base_domain: str = ""
     region: str = "us-east-1"
@@ -114,6 +115,8 @@ def from_json(text: str) -> StoreConfig:
         values["bucket_flags"] = {name: BucketFlags(**v) for name, v in values["bucket_flags"].items()}
     if "synthetic" in values:
         values["synthetic"] = {name: Synthetic(**v) for name, v in values["synthetic"].items()}
+    if "filled" in values:
+        values["filled"] = {name: Synthetic(**v) for name, v in values["filled"].items()}
     if "policies" in values:
         values["policies"] = {ak: denials(v) for ak, v in values["policies"].items()}
     if "counted_prefixes" in values:

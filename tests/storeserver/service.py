@@ -7,11 +7,12 @@ import time
 import uuid
 from collections.abc import Callable
 
-from tests.storeserver.config import BucketFlags, StoreConfig
+from tests.storeserver.body import Sink
+from tests.storeserver.config import BucketFlags, StoreConfig, Synthetic
 from tests.storeserver.counters import Recorder
 from tests.storeserver.faults import Faults
 from tests.storeserver.message import Request, S3Error
-from tests.storeserver.model import Bucket, SyntheticBucket, Version
+from tests.storeserver.model import Bucket, Properties, SyntheticBucket, Version
 from tests.storeserver.storage import Storage
 
 
@@ -35,8 +36,18 @@ class Service:
             self.storage.set_flags(name, flags)
         for name, rule in config.synthetic.items():
             self.storage.buckets[name] = SyntheticBucket(name, rule)
+        for name, rule in config.filled.items():
+            self._fill(self.storage.buckets[name], rule)
         for fault in config.faults:
             self.faults.add(**fault)
+
+    def _fill(self, bucket: Bucket, rule: Synthetic) -> None:
+        sink = Sink(self.storage.files, rule.size, sha256=False)
+        sink.feed(b"\0" * rule.size)
+        body, now = sink.finish(), self.now()
+        for number in range(rule.count):
+            key = (rule.pattern % number).encode()
+            self.storage.put(bucket, Version(key, body, body.md5, now, Properties(), ""))
 
     @staticmethod
     def now() -> float:

@@ -2,12 +2,20 @@
 
 import os
 import signal
+import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
 from cli.embedded.redis import Redis
 from cli.embedded.servers import embedded_redis
+from cli.embedded.wheels import redis_program
 from tests.servers import places
 
 
@@ -48,12 +56,31 @@ class MortalRedis:
 def mortal_redis(*, started: bool = True) -> Iterator[MortalRedis]:
     """A Redis of this test alone."""
     with places() as where:
-        redis = MortalRedis(embedded_redis(where))
+        server = MortalRedis(embedded_redis(where))
         if started:
-            redis.start()
+            server.start()
         try:
-            yield redis
+            yield server
         finally:
-            if redis.server.process is not None:
-                redis.thaw()
-            redis.server.stop()
+            if server.server.process is not None:
+                server.thaw()
+            server.server.stop()
+
+
+@contextmanager
+def tcp_redis() -> Iterator[str]:
+    """A Redis on a free port of the loopback address; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            url = f"redis://127.0.0.1:{port}/3"
+            with redis.Redis.from_url(url, retry=Retry(ConstantBackoff(0.05), 100)) as client:
+                client.ping()
+            yield url
+        finally:
+            child.kill()
+            child.wait()

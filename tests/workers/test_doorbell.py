@@ -31,12 +31,15 @@ async def test_a_message_carries_the_id_and_nothing_else(server: MortalRedis) ->
     assert json.loads(base64.b64decode(message["body"]))[:2] == [[], {"task_id": 41}]
 
 
-async def test_a_dead_redis_costs_nothing_and_is_tried_once_a_second() -> None:
+async def test_a_dead_redis_costs_nothing_and_is_tried_once_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with mortal_redis(started=False) as absent:
         bell, began = Doorbell(absent.url), time.monotonic()
         assert [await bell.ring("low", number) for number in range(50)] == [False] * 50
         assert time.monotonic() - began < 1.5
         assert bell.failures == 50
+        assert caplog.messages.count("doorbell_failed") <= 2
         absent.start()
         await asyncio.sleep(1.1)
         assert await bell.ring("low", 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.processes import Process, Rows, open_rows, process, until
-from tests.workers.servers import MortalRedis, mortal_redis
+from tests.workers.servers import MortalRedis, mortal_redis, tcp_redis
 from workers.broker.doorbell import Doorbell
 
 Start = Callable[..., Process]
@@ -62,6 +62,14 @@ def test_messages_alone_do_all_work(rows: Rows, server: MortalRedis, start: Star
     rows.add_task(1, units=20)
     ring(server.url)
     until(lambda: rows.done() == 20, 5)
+
+
+def test_messages_come_over_tcp_and_from_a_numbered_database_too(rows: Rows, start: Start) -> None:
+    with tcp_redis() as url:
+        start(url, OMS_POLL_SECONDS=0)
+        rows.add_task(1, units=8)
+        ring(url)
+        until(lambda: rows.done() == 8, 4)
 
 
 def test_work_that_nobody_rang_for_is_rung_for_again(rows: Rows, server: MortalRedis, start: Start) -> None:
@@ -125,12 +133,12 @@ def test_messages_alone_work_again_after_redis_was_killed(
     until(lambda: rows.done() == 8, 40)
 
 
-@pytest.mark.parametrize("redis_lives", [True, False])
+@pytest.mark.parametrize("before", ["nothing", "kill", "freeze"])
 def test_sigterm_releases_all_leases_within_three_seconds(
-    rows: Rows, server: MortalRedis, start: Start, *, redis_lives: bool
+    rows: Rows, server: MortalRedis, start: Start, before: str
 ) -> None:
-    if not redis_lives:
-        server.kill()
+    if before != "nothing":
+        getattr(server, before)()
     worker = start(server.url, unit_seconds=600, OMS_POLL_SECONDS=1)
     rows.add_task(1, units=10)
     until(lambda: rows.leased() > 0, 10)

@@ -29,6 +29,7 @@ from workers.tasks.watchdog import Watchdog, exit_after
 
 RELEASE_SECONDS = 3.0
 CLOSE_SECONDS = 1.5
+LINGER_SECONDS = 1.5
 LAST_RESORT_SECONDS = 6.0
 EXIT_HUNG = 71
 _TICK_SECONDS = 0.5
@@ -121,6 +122,9 @@ class Runtime:
             self._failure = error
         finally:
             self._watchdog.stop()
+            if self._begun.is_set():
+                # Nothing is left to lose; Celery may still wait for an answer from a broker that hangs.
+                exit_after(LINGER_SECONDS, 1 if self._failure else 0)
             self._begun.set()
 
     async def _live(self) -> None:

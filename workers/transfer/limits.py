@@ -17,6 +17,7 @@ class Limits:
     runners: int = 256
     bytes_in_flight: int = 96 * MIB
     backlog: int = 256
+    fewest_ranges: int = 4
     spread: int = 16
     grace: float = 1.0
     stale_decision: float = 600.0

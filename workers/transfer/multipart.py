@@ -1,5 +1,6 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import read_part
-from workers.transfer.signals import LeaseLost
+from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
 from workers.transfer.verdicts import Landing
@@ -106,6 +107,8 @@ class LargeCopy:
         missing = iter([number for number in range(1, plan.count + 1) if number not in stored])
         lanes = min(self._context.limits.parts, plan.count)
         await together(self._lane(subject, plan, row, missing, stored, first) for _ in range(lanes))
+        if len(stored) < plan.count:
+            raise Stopped
         return [stored[number] for number in range(1, plan.count + 1)]
 
     async def _lane(
@@ -118,9 +121,12 @@ class LargeCopy:
         first: Block | None,
     ) -> None:
         for number in missing:
+            if self._context.stopping.is_set():
+                return
             self._lease.check()
             part = await self._part(subject, plan, row, number, first if number == 1 else None)
-            if not await self._context.ledger.add_parts(self._claim, row, [part]):
+            # What the store has acknowledged is recorded even when the owner cuts us off now.
+            if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
                 raise LeaseLost
             stored[number] = part
 

@@ -108,11 +108,11 @@ class RangeScan:
             backlog = context.backlog()
 
     async def _spread(self, stride: Stride) -> None:
-        """A range that goes on is cut, so that others can list the rest of it."""
+        """A range that goes on is cut when few are open, so that others can list the rest of it."""
         context, traits = self._context, self._context.pair.source.traits
         if self._listed or not (stride.objects and traits.ordered and traits.start_after):
             return
-        if context.open_ranges() >= context.limits.spread:
+        if context.open_ranges() >= context.limits.fewest_ranges:
             return
         points = await split_points(
             context, self._claim.prefix, stride.objects[0].key, stride.cursor, self._hi

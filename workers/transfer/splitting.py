@@ -85,7 +85,8 @@ class _Probe:
             return None
         page = await context.source(lambda: context.pair.source.list_page(self._prefix, after, 1))
         key = page.objects[0].key if page.objects else None
-        return key if key is not None and (self._hi is None or key < self._hi) else None
+        inside = key is not None and (self._hi is None or just_after(key) < self._hi)
+        return key if inside else None
 
 
 def _shared(left: Sequence[str], right: Sequence[str]) -> int:

@@ -186,6 +186,37 @@ async def test_waiting_for_pace_does_not_count_as_slow() -> None:
     assert asked == [64 << 10] * 8
 
 
+async def test_what_pace_raises_stops_the_request() -> None:
+    class Stopped(Exception):
+        pass
+
+    calls = 0
+
+    async def pace(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Stopped
+
+    async with _server(_swallow) as (where, _), Wire() as wire:
+        with pytest.raises(Stopped):
+            await wire.send(WireRequest("PUT", where, "/", {}, body=bytes(1 << 20), pace=pace))
+    assert calls == 3
+
+
+async def test_a_server_that_stops_reading_is_cut_off() -> None:
+    async def stall(_: bytes, __: asyncio.StreamReader, ___: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)
+
+    limits = Limits(idle=5, grace=0.3, floor_rate=1 << 20, body_max=1000)
+    async with _server(stall) as (where, _), Wire() as wire:
+        started = time.monotonic()
+        with pytest.raises(WireFailure) as caught:
+            await wire.send(WireRequest("PUT", where, "/", {}, body=bytes(64 << 20), limits=limits))
+    assert caught.value.meaning is Meaning.UNAVAILABLE
+    assert time.monotonic() - started < 3
+
+
 async def test_a_request_is_never_sent_twice() -> None:
     async def hang_up(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(heads) == 1:
