@@ -37,21 +37,14 @@ class Database:
 
     async def _repeated(self, work: Work[T], again: Callable[[DBAPIError], bool]) -> T:
         for attempt in range(1, ATTEMPTS):
+            connection = await self._connected()
             try:
-                return await self._once(work)
+                return await _once(connection, work)
             except DBAPIError as error:
                 if not again(error):
                     raise
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
-        return await self._once(work)
-
-    async def _once(self, work: Work[T]) -> T:
-        connection = await self._connected()
-        try:
-            async with connection.begin():
-                return await work(connection)
-        finally:
-            await connection.close()
+        return await _once(await self._connected(), work)
 
     async def _connected(self) -> AsyncConnection:
         """A server that restarts is waited for a moment: nothing has been asked of it yet."""
@@ -63,6 +56,14 @@ class Database:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
         return await self.engine.connect()
+
+
+async def _once(connection: AsyncConnection, work: Work[T]) -> T:
+    try:
+        async with connection.begin():
+            return await work(connection)
+    finally:
+        await connection.close()
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

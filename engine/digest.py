@@ -23,7 +23,7 @@ class Digest:
         self.loose = loose
 
     def add(self, key: bytes, size: int, etag: str) -> None:
-        """One object; the same object twice counts twice. What no listing showed has no ETag, and counts without its size."""
+        """One object; twice counts twice. What no listing showed has no ETag, and counts without its size."""
         named = _PREFIX.pack(len(key), size if etag else 0) + key
         self.loose = (self.loose + _hash(named)) % _MODULUS
         self.exact = (self.exact + _hash(named + etag.encode())) % _MODULUS

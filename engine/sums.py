@@ -7,9 +7,11 @@ import anycrc
 _CRC64 = anycrc.Model("CRC64-XZ")
 
 
-def combine_crc64(parts: Iterable[tuple[int, int]]) -> int:
-    """`parts` are (CRC-64/XZ, length in bytes) in the order of the object."""
+def combine_crc64(parts: Iterable[tuple[int | None, int]]) -> int | None:
+    """`parts` are (CRC-64/XZ, length in bytes) in the order of the object; None when one of them is not known."""
     whole = 0
     for crc, length in parts:
+        if crc is None:
+            return None
         whole = _CRC64.combine(whole, crc, length)
     return whole

@@ -198,13 +198,13 @@ class Checkpointed:
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A part that the destination has acknowledged."""
+    """A part that the destination has. `crc64` None: its bytes went by before anybody kept that."""
 
     number: int
     etag: str
     size: int
     md5: bytes
-    crc64: int
+    crc64: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,10 @@ class Board:
             return
         controls = await self._ledger.controls(tuple(contexts))
         for task_id, context in contexts.items():
+            limited = context.rate() is not None
             context.obey(controls.get(task_id))
+            if limited and context.rate() is None:
+                await context.lift()
         workers = await self._stores.workers()
         for gate in self._gates.values():
             gate.share(workers)

@@ -48,6 +48,11 @@ class TaskContext:
         """The retry layer of a side."""
         return self.source if side is Side.SOURCE else self.destination
 
+    async def lift(self) -> None:
+        """Let go who still waits for bytes under a limit that is gone."""
+        for bucket in ("read", "write"):
+            await self.throttle.take(self.facts.task_id, bucket, 0, 0)
+
     def narrow(self) -> None:
         """Go on with four requests in the air until the window grows again."""
         for caller in (self.source, self.destination):

@@ -15,7 +15,7 @@ from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
-from workers.transfer.reading import read_part
+from workers.transfer.reading import MD5, read_part
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
@@ -53,7 +53,7 @@ class LargeCopy:
             raise
         await self._context.ledger.close_upload(row)
         etag = multipart_etag([part.md5 for part in stored])
-        crc = combine_crc64([(part.crc64, part.size) for part in stored])
+        crc = combine_crc64((part.crc64, part.size) for part in stored)
         return Landing(subject, written, etag, "", crc, subject.crc64)
 
     async def discard(self, row: UploadRow) -> None:
@@ -66,21 +66,34 @@ class LargeCopy:
         if row is None:
             return None
         same = (row.src_etag, row.src_size, row.part_size) == (subject.etag, subject.size, plan.part_size)
-        kept = await self._kept_parts(row) if same and row.upload_id else None
+        kept = await self._kept_parts(row, plan) if same and row.upload_id else None
         if kept is not None:
             return replace(row, parts=kept)
         await self.discard(row)
         return None
 
-    async def _kept_parts(self, row: UploadRow) -> tuple[StoredPart, ...] | None:
-        """Parts that we recorded and the store still shows; None when the upload is gone."""
+    async def _kept_parts(self, row: UploadRow, plan: PartPlan) -> tuple[StoredPart, ...] | None:
+        """Parts that the store has, recorded by us or not; None when the upload is gone.
+
+        All parts of an upload were read under its one version, so one whose acknowledgement was lost counts too where
+        its ETag is its MD5.
+        """
         context = self._context
         try:
             listed = await context.destination(lambda: self._store.list_parts(row.dst_key, row.upload_id))
         except NotFound:
             return None
-        there = {(part.number, part.etag, part.size) for part in listed}
-        return tuple(part for part in row.parts if (part.number, part.etag, part.size) in there)
+        recorded = {(part.number, part.etag, part.size): part for part in row.parts}
+        kept = (
+            recorded.get((part.number, part.etag, part.size)) or self._adopted(part, plan) for part in listed
+        )
+        return tuple(part for part in kept if part is not None)
+
+    def _adopted(self, part: Part, plan: PartPlan) -> StoredPart | None:
+        whole = 1 <= part.number <= plan.count and part.size == plan.range(part.number)[1]
+        if not (whole and self._store.traits.etag_is_md5 and MD5.fullmatch(part.etag)):
+            return None
+        return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), None)
 
     async def _begun(self, subject: Subject, plan: PartPlan) -> tuple[UploadRow, Block]:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""

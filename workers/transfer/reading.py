@@ -13,7 +13,7 @@ from engine.parts import pieces, quarter_second_piece
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import OPAQUE, Subject
 
-_MD5 = re.compile(r"[0-9a-f]{32}")
+MD5 = re.compile(r"[0-9a-f]{32}")
 IN_A_THREAD = 1 << 20
 
 
@@ -54,7 +54,7 @@ def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: 
     told = subject.etag or head.info.etag
     if not context.pair.source.traits.etag_is_md5 or head.encryption in OPAQUE:
         return False
-    return _MD5.fullmatch(told) is not None and told != block.md5.hex()
+    return MD5.fullmatch(told) is not None and told != block.md5.hex()
 
 
 def _hash(data: bytes | bytearray) -> Block:

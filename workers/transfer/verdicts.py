@@ -34,7 +34,7 @@ class Landing:
     written: Written
     etag: str
     md5: str
-    crc64: int
+    crc64: int | None
     source_crc64: int | None
 
 

@@ -127,6 +127,9 @@ class Worker:
         claim = await offer.claim(task_id)
         if claim is None:
             return False
+        if self._closing:
+            await self._ledger.release(claim.fence)
+            return False
         lease = self._keeper.hold(claim.fence, asked_at)
         job = asyncio.ensure_future(self._job(offer, lease, claim))
         self._jobs[job] = offer.kind
