@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.text import Text
 
 LINE_SECONDS = 5.0
 
@@ -82,10 +82,9 @@ class _Lines:
             click.echo(state.line, err=True)
 
 
-def _bar(state: Shown) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(ProgressBar(total=1.0, completed=state.share, width=30), state.line)
-    return grid
+def _bar(state: Shown) -> Group:
+    bar = ProgressBar(total=1.0, completed=state.share)
+    return Group(bar, Text(state.line, no_wrap=True, overflow="ellipsis"))
 
 
 def sized(count: int) -> str:

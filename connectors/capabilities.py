@@ -27,7 +27,7 @@ from connectors.traits import Traits
 
 
 class Described(Protocol):
-    """Every store: its limits, and a stable name (`endpoint/bucket@account`) that shares one window and its counters."""
+    """Every store: its limits, and a stable name (`endpoint/bucket@account`) that shares one window and counters."""
 
     @property
     def traits(self) -> Traits: ...

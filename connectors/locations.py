@@ -6,6 +6,8 @@ from pydantic import SecretStr
 
 from engine.failures import Side
 
+NO_TOKEN = SecretStr("")
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -24,4 +26,4 @@ class Credentials:
 
     access_key: str
     secret_key: SecretStr
-    token: SecretStr = SecretStr("")
+    token: SecretStr = NO_TOKEN

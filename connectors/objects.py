@@ -1,4 +1,4 @@
-"""The values that cross the border between the engine and a store. Keys are bytes, sizes are bytes, instants are ms UTC."""
+"""The values that cross the border between engine and store. Keys are bytes, sizes in bytes, instants ms UTC."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -112,7 +112,8 @@ class RangeClaim:
 class UnitClaim:
     """The right to do a unit. `done` tells per index what is already journalled; `seq` numbers the next segment.
 
-    `decided_ms` is when the listing decided its objects. `crashes` counts owners that died over this unit in a row, `suspect` the index they were at.
+    `decided_ms` is when the listing decided its objects. `crashes` counts owners that died over this unit in a row,
+    `suspect` is the index they were at.
     """
 
     fence: Fence

@@ -15,8 +15,8 @@ from rich.progress import (
 )
 
 from tests.demo.comparing import Bucket, Comparison, compare
-from tests.running import Engine
 from tests.demo.filling import fill
+from tests.running import Engine
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.process import ServerProcess
 

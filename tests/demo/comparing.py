@@ -85,7 +85,7 @@ def compare(source: Bucket, destination: Bucket, ignored: bytes) -> Comparison:
     """Both buckets whole; keys below `ignored` at the destination are the service's own."""
     left, right = Client(source), Client(destination)
     ours = set(left.keys())
-    theirs = {key for key in right.keys() if not key.startswith(ignored)}
+    theirs = {key for key in list(right.keys()) if not key.startswith(ignored)}
     both = sorted(ours & theirs)
     with ThreadPoolExecutor(THREADS) as pool:
         equal = list(pool.map(lambda key: left.digest(key) == right.digest(key), both))

@@ -1,6 +1,5 @@
 """Stop, start, limits and secrets of a running engine."""
 
-import subprocess
 import time
 from pathlib import Path
 from typing import Any

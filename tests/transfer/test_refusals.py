@@ -1,4 +1,4 @@
-"""Keys, buckets and permissions that are wrong: the task ends with the reference's code for the right side (OMS 6.2)."""
+"""Keys, buckets and permissions that are wrong: the task ends with the code of the right side (OMS 6.2)."""
 
 from collections.abc import Callable
 from dataclasses import replace

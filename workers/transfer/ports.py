@@ -44,7 +44,7 @@ class Throttle(Protocol):
     """Our own bandwidth limit: one bucket a task and direction, shared by all workers."""
 
     async def take(self, task_id: int, bucket: str, rate: int, n: int) -> None:
-        """Return when `n` bytes are granted at `rate` bytes/s; `bucket` is "read" or "write". Rate 0 lets all who wait go."""
+        """Return when `n` bytes are granted at `rate` bytes/s; `bucket` is "read" or "write". Rate 0 lets all go."""
         ...
 
 
