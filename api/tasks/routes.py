@@ -38,7 +38,9 @@ async def list_tasks(
     group_id: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     limit: Annotated[QueryNumber, Query(ge=1, le=100)] = 10,
     offset: Annotated[QueryNumber, Query(ge=0, le=2_147_483_647)] = 0,
-    status: Annotated[QueryNumber, Query(ge=1, le=7)] | None = None,
+    status: Annotated[
+        QueryNumber | None, Query(ge=1, le=7, json_schema_extra={"minimum": 1, "maximum": 7})
+    ] = None,
     task_name: Annotated[str | None, Query(max_length=255)] = None,
 ) -> TaskList:
     """Tasks of the project, the newest first (OMS 5.2.1); `task_name` is a part of the name."""

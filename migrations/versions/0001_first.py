@@ -20,4 +20,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is nothing before the first schema."""
-    raise NotImplementedError("drop the database instead")
+    raise RuntimeError("drop the database instead")

@@ -76,7 +76,7 @@ class Copier:
 
     async def _once(self, subject: Subject) -> Outcome:
         if subject.size > SINGLE_MAX:
-            landing = await self._large.copy(subject)
+            landing = await self._large.copy(subject, self._decider.check_free)
         else:
             async with self._budget.hold(max(subject.size, 1 << 12)):
                 landing = await self._small(subject)
@@ -84,6 +84,7 @@ class Copier:
 
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
+        await self._decider.check_free(subject)
         self._lease.check()
         written = await self._put(subject, block, write_options(self._context, head))
         md5 = block.md5.hex()

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from connectors.errors import NotFound, ObjectError
+from connectors.errors import NotFound, ObjectError, PreconditionFailed
 from connectors.objects import ABSENT, Block, ObjectHead, WriteOptions
-from engine.failures import Side
+from engine.failures import Meaning, Operation, Side
+from engine.parts import SINGLE_MAX
 from engine.policy import Copy, NeedHead, Rule, Skip, decide
 from engine.spec import OverwriteMode
 from workers.transfer.context import TaskContext
@@ -27,7 +28,9 @@ class Decider:
         if decision == "unknown" or self._stale():
             return await self.again(subject)
         conditional = await self._conditional()
-        if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not conditional:
+        large = subject.size > SINGLE_MAX
+        if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not conditional and large:
+            # `check_free` comes when all parts are there: too late to be the only look.
             return await self.again(subject)
         over = None if decision == "absent" else subject.listed.dst_etag
         return replace(subject, condition=condition_for(over, conditional=conditional), weak=not conditional)
@@ -71,6 +74,12 @@ class Decider:
             return False
         age = self._context.clock.now_ms() - self._decided_ms
         return age > self._context.limits.stale_decision * 1000
+
+    async def check_free(self, subject: Subject) -> None:
+        """For right before a write that no condition guards. Raises PreconditionFailed when it must not overwrite."""
+        guarded = self._spec.overwrite is OverwriteMode.NO_OVERWRITE and subject.weak
+        if guarded and await self.destination_head(subject.dst_key) is not None:
+            raise PreconditionFailed(Meaning.PRECONDITION, Operation.PUT)
 
     async def _conditional(self) -> bool:
         """Whether the destination refuses a write whose condition does not hold. NO_OVERWRITE wants to see it."""

@@ -1,7 +1,7 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -35,8 +35,11 @@ class LargeCopy:
         self._budget = budget
         self._store = context.pair.destination
 
-    async def copy(self, subject: Subject) -> Landing:
-        """All parts read under one version, then completed. Raises StoreError (Changed ends the upload), LeaseLost."""
+    async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Landing:
+        """All parts read under one version, then completed if `ready` does not object.
+
+        Raises StoreError (Changed ends the upload), LeaseLost.
+        """
         traits = self._store.traits
         plan = plan_parts(
             subject.size, min_part=traits.min_part, max_part=traits.max_part, max_parts=traits.max_parts
@@ -47,6 +50,7 @@ class LargeCopy:
             row, first = await self._begun(subject, plan)
         try:
             stored = await self._upload(subject, plan, row, first)
+            await ready(subject)
             written = await self._complete(subject, row, stored)
         except (Changed, NotFound, PreconditionFailed):
             await self.discard(row)

@@ -1,0 +1,2 @@
+-- Migration task groups.
+SELECT 1;

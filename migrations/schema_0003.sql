@@ -1,0 +1,2 @@
+-- Synchronisation tasks, their events and statistics.
+SELECT 1;

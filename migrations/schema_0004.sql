@@ -1,0 +1,2 @@
+-- Registered notification targets, roles and privacy agreements.
+SELECT 1;
