@@ -10,6 +10,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import errors, openapi
+from api.buckets import routes as bucket_routes
+from api.clouds import routes as cloud_routes
+from api.clouds.catalogue import load_regions
 from api.context import Services
 from api.database import Database
 from api.doorbell import Bells
@@ -18,12 +21,14 @@ from api.iam import routes as iam_routes
 from api.iam.logins import Logins
 from api.ops import routes as ops_routes
 from api.ops.metrics import Metrics
+from api.privacy import routes as privacy_routes
 from api.settings import Settings, read_settings
 from api.tasks import routes as task_routes
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
 from api.versions import routes as version_routes
 from connectors.endpoints import load_endpoints
+from connectors.wire import Wire
 from ledger import sessions
 
 
@@ -58,6 +63,8 @@ def _services(settings: Settings) -> Services:
         bells=Bells(settings.redis_url),
         vault=Vault.open(settings.master_key_file),
         endpoints=load_endpoints(settings.endpoints_file),
+        regions=load_regions(),
+        wire=Wire(),
         logins=Logins(),
         metrics=Metrics(),
         speeds=SpeedGauge(),
@@ -71,6 +78,7 @@ def _lifespan(parts: Services) -> Callable[[FastAPI], AbstractAsyncContextManage
             yield
         finally:
             parts.bells.close()
+            await asyncio.shield(parts.wire.close())
             await asyncio.shield(parts.database.close())
 
     return lifespan

@@ -12,6 +12,8 @@ from api.settings import Settings
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
 from connectors.endpoints import Endpoints
+from connectors.wire import Wire
+from engine.regions import Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Services:
     bells: Bells
     vault: Vault
     endpoints: Endpoints
+    regions: Regions
+    wire: Wire
     logins: Logins
     metrics: Metrics
     speeds: SpeedGauge

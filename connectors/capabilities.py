@@ -13,6 +13,7 @@ from connectors.objects import (
     BucketInfo,
     ByteRange,
     Condition,
+    FolderPage,
     Guard,
     ObjectHead,
     ObjectPage,
@@ -58,6 +59,16 @@ class Lister(Protocol):
         Order, progress of the marker and completeness are checked (P-14, P-15): a repeated token, a page out of
         order, a truncated page without a way on, or XML that is not one whole document raises Corrupted
         (BROKEN_LISTING), never an end. Keys that the store repeats at or below `after` are dropped.
+        """
+        ...
+
+
+class FolderLister(Protocol):
+    async def list_folder(self, prefix: bytes, after: bytes, limit: int = 1000) -> FolderPage:
+        """One level below `prefix`: what is greater than `after`, at most `limit` folders and objects together.
+
+        Keys with a slash after the prefix show as one folder. An object that is the prefix itself is listed.
+        Checked as `Lister.list_page` is.
         """
         ...
 
@@ -123,6 +134,10 @@ class ServerSideCopier(Protocol):
     async def copy(
         self, source_bucket: str, source_key: bytes, key: bytes, options: WriteOptions
     ) -> Written: ...
+
+
+class BrowsableStore(BucketChecker, RegionFinder, Lister, FolderLister, Reader, Protocol):
+    """What a person looks into before a migration (OMS 5.5)."""
 
 
 class SourceStore(Described, BucketChecker, Lister, Reader, Protocol):

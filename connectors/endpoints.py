@@ -3,7 +3,7 @@
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -68,9 +68,43 @@ class Endpoints:
                 return line
         return _vendor_endpoint(cloud_type, region)
 
+    def home_regions(self, cloud_type: str, own: str) -> tuple[str, ...]:
+        """Where to ask about a cloud's buckets when no region is given: each host of the file once.
+
+        Without a line for the cloud: the region whose host tells of all. `own` stands for `"*"`.
+        """
+        hosts: dict[tuple[str, int], str] = {}
+        for line in self.lines:
+            if line.cloud_type in (ANY, cloud_type):
+                hosts.setdefault((line.host, line.port), _region_asked(line, cloud_type, own))
+        return tuple(dict.fromkeys(hosts.values())) or (_region_of_all(cloud_type, own),)
+
+    def has_line(self, cloud_type: str, region: str) -> bool:
+        """True when the file knows the cloud's region."""
+        return any(line.serves(cloud_type, region) for line in self.lines)
+
+    def target_at(self, cloud_type: str, scheme: str, host: str, port: int) -> Target:
+        """A host that a request names, reached as the file's line for it says; without one, public only."""
+        for line in self.lines:
+            same_place = (line.host, line.port) == (host.lower(), port)
+            if line.cloud_type in (ANY, cloud_type) and same_place:
+                return replace(line.target, scheme=scheme, host=host, port=port)
+        return Target(scheme, host, port)
+
     def names_host(self, cloud_type: str, host: str) -> bool:
         """True when the file allows `host` for a cloud type such as URLSource, CDN or SMN."""
         return any(line.cloud_type in (ANY, cloud_type) and line.host == host.lower() for line in self.lines)
+
+
+_FIRST_REGIONS = {"AWS": "us-east-1"}
+
+
+def _region_of_all(cloud_type: str, own: str) -> str:
+    return _FIRST_REGIONS.get(cloud_type, own)
+
+
+def _region_asked(line: Endpoint, cloud_type: str, own: str) -> str:
+    return _region_of_all(cloud_type, own) if line.region == ANY else line.region
 
 
 class _Line(BaseModel):

@@ -28,6 +28,7 @@ from connectors.objects import (
     ByteRange,
     Condition,
     Encryption,
+    FolderPage,
     Guard,
     ObjectHead,
     ObjectInfo,
@@ -112,6 +113,18 @@ class MemoryStore:
             if len(found) > limit:
                 return ObjectPage(tuple(found[:limit]), found[limit - 1].key)
         return ObjectPage(tuple(found), None)
+
+    async def list_folder(self, prefix: bytes, after: bytes, limit: int = 1000) -> FolderPage:
+        """See `FolderLister`."""
+        self._enter(Operation.LIST)
+        level = dict.fromkeys(_level(key, prefix) for key in self._keys if key.startswith(prefix))
+        names = [name for name in level if name > after][: limit + 1]
+        shown = names[:limit]
+        return FolderPage(
+            folders=tuple(name for name in shown if _is_folder(name, prefix)),
+            objects=tuple(self._objects[name][0].info for name in shown if not _is_folder(name, prefix)),
+            after=shown[-1] if len(names) > limit else None,
+        )
 
     async def head(self, key: bytes) -> ObjectHead:
         """See `Reader`."""
@@ -274,6 +287,16 @@ class MemoryStore:
             insort(self._keys, key)
         self._objects[key] = (ObjectHead(info, properties, encryption, checksum, upload_id), data)
         return Written(etag, crc64=checksum, encryption=encryption, answered_ms=now)
+
+
+def _level(key: bytes, prefix: bytes) -> bytes:
+    """The key, or its folder one level below `prefix`."""
+    slash = key.find(b"/", len(prefix))
+    return key if slash < 0 else key[: slash + 1]
+
+
+def _is_folder(name: bytes, prefix: bytes) -> bool:
+    return name.endswith(b"/") and len(name) > len(prefix)
 
 
 def _lowered(metadata: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -65,6 +65,18 @@ class ObjectPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderPage:
+    """One page of one level: the folders (whole keys up to and with their slash) and the objects, each in order.
+
+    `after` is what to hand to the next `list_folder` (None at the end).
+    """
+
+    folders: tuple[bytes, ...]
+    objects: tuple[ObjectInfo, ...]
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Properties:
     """Headers that travel with an object; metadata names are lower case, without the vendor's prefix."""
 

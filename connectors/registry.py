@@ -3,7 +3,7 @@
 import re
 from hashlib import blake2b
 
-from connectors.capabilities import DestinationStore
+from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
@@ -30,12 +30,41 @@ def open_store(
     Raises UnsupportedCloud, EndpointError (no host for the region) or ValueError (empty keys, a bucket name that no
     host or path can hold).
     """
-    if location.cloud_type not in _S3_CLOUDS:
-        raise UnsupportedCloud(location.cloud_type)
-    endpoint = endpoints.find(location.cloud_type, location.region)
-    place = _place(location, endpoint)
+    return _open(location, credentials, wire, endpoints)
+
+
+def browse_store(
+    location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints
+) -> BrowsableStore:
+    """The store at `location` for people to look into; no request is sent. Raises as `open_store`."""
+    return _open(location, credentials, wire, endpoints)
+
+
+def open_account(
+    cloud_type: str, region: str, credentials: Credentials, wire: Wire, endpoints: Endpoints
+) -> BucketLister:
+    """The account behind the keys, asked at the host of `region`; no request is sent. Raises as `open_store`."""
+    endpoint = _endpoint(cloud_type, region, endpoints)
+    place = Place(
+        endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing
+    )
+    return _s3_store(place, credentials, wire)
+
+
+def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints) -> S3Store:
+    endpoint = _endpoint(location.cloud_type, location.region, endpoints)
+    return _s3_store(_place(location, endpoint), credentials, wire)
+
+
+def _endpoint(cloud_type: str, region: str, endpoints: Endpoints) -> Endpoint:
+    if cloud_type not in _S3_CLOUDS:
+        raise UnsupportedCloud(cloud_type)
+    return endpoints.find(cloud_type, region)
+
+
+def _s3_store(place: Place, credentials: Credentials, wire: Wire) -> S3Store:
     channel = Channel(wire, place, _account(credentials), _name(place, credentials))
-    return ObsStore(channel) if endpoint.dialect.name == "obs" else S3Store(channel)
+    return ObsStore(channel) if place.dialect.name == "obs" else S3Store(channel)
 
 
 def _account(credentials: Credentials) -> Account:
@@ -70,4 +99,4 @@ def _name(place: Place, credentials: Credentials) -> str:
     return f"{place.target.authority}/{place.bucket}@{account}"
 
 
-__all__ = ["EndpointError", "UnsupportedCloud", "open_store"]
+__all__ = ["EndpointError", "UnsupportedCloud", "browse_store", "open_account", "open_store"]

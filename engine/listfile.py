@@ -14,7 +14,7 @@ MAX_BYTES: Final = 1024 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _MALFORMED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Four bytes a character, a byte order mark, a carriage return: what is longer is too long in any case.
-_MAX_LINE_BYTES: Final = 4 * MAX_LINE_CHARS + 4
+MAX_LINE_BYTES: Final = 4 * MAX_LINE_CHARS + 4
 
 
 class ListRefused(ValueError):
@@ -63,12 +63,18 @@ def parse_lines(chunks: Iterable[bytes]) -> Iterator[Line]:
     Raises ListRefused TRF.0018 for a line above 65,535 characters.
     """
     for number, written in enumerate(_physical_lines(chunks), start=1):
-        raw = written.removeprefix(_BOM) if number == 1 else written
-        raw = raw.removesuffix(b"\r")
-        if len(raw) > MAX_LINE_CHARS and len(raw.decode(errors="replace")) > MAX_LINE_CHARS:
-            raise ListRefused("TRF.0018", number)
-        if raw:
-            yield Line(number, raw, decoded(raw))
+        line = read_line(number, written)
+        if line is not None:
+            yield line
+
+
+def read_line(number: int, written: bytes) -> Line | None:
+    """Line `number` of a file without its line feed; None when it holds nothing. Raises as `parse_lines`."""
+    raw = written.removeprefix(_BOM) if number == 1 else written
+    raw = raw.removesuffix(b"\r")
+    if len(raw) > MAX_LINE_CHARS and len(raw.decode(errors="replace")) > MAX_LINE_CHARS:
+        raise ListRefused("TRF.0018", number)
+    return Line(number, raw, decoded(raw)) if raw else None
 
 
 def decoded(raw: bytes) -> bytes:
@@ -85,6 +91,6 @@ def _physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         rest = lines.pop()
         yield from lines
         number += len(lines)
-        if len(rest) > _MAX_LINE_BYTES:
+        if len(rest) > MAX_LINE_BYTES:
             raise ListRefused("TRF.0018", number)
     yield rest

@@ -35,16 +35,28 @@ class FailedLine:
     detail: str
 
 
-def record_folder(task_name: str, kind: RecordKind, *, group_id: str | None = None) -> str:
-    """Where the files of one list lie; for a group its own folder comes before the task's name."""
+def record_folder(
+    task_name: str, kind: RecordKind, *, group_id: str | None = None, sync_id: str | None = None
+) -> str:
+    """Where the files of one list lie; for a group or a sync task its own folder comes before the task's name."""
+    if sync_id:
+        return f"oms/sync_task/{sync_id}/{kind}_object_lists/{task_name}/"
     if group_id:
         return f"oms/task_group/{group_id}/{kind}_object_lists/{task_name}/"
     return f"oms/task/{task_name}/{kind}_object_lists/"
 
 
-def record_key(task_name: str, kind: RecordKind, opened_ms: int, *, group_id: str | None = None) -> str:
+def record_key(
+    task_name: str,
+    kind: RecordKind,
+    opened_ms: int,
+    *,
+    group_id: str | None = None,
+    sync_id: str | None = None,
+) -> str:
     """The key of one file, by the instant it was opened."""
-    return f"{record_folder(task_name, kind, group_id=group_id)}{opened_ms}.{kind}_list.txt"
+    folder = record_folder(task_name, kind, group_id=group_id, sync_id=sync_id)
+    return f"{folder}{opened_ms}.{kind}_list.txt"
 
 
 def line(outcome: Outcome, kind: RecordKind, finished_ms: int, zone: tzinfo) -> bytes:

@@ -6,6 +6,7 @@ from psycopg.rows import DictRow
 
 from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
+from ledger.sync_statistics import COUNT_OUTCOMES
 from ledger.values import Checkpointed, Desired, NewSegment, UnitClaim
 
 # Bits are set only where none is set yet, so no object gets two outcomes. A suspect that got its outcome is cleared,
@@ -28,7 +29,8 @@ segments AS (
   SELECT f.task_id, f.run_no, f.id, %(seq)s, x.* FROM f, {SEGMENTS} AS x
   RETURNING kind, n, bytes),
 sums AS ({SUMS}),
-added AS (UPDATE counter c SET {ADDED})
+added AS (UPDATE counter c SET {ADDED}),
+counted AS ({COUNT_OUTCOMES})
 SELECT f.state, (SELECT desired FROM task WHERE id = f.task_id) AS desired FROM f"""
 
 LOOK = """

@@ -61,8 +61,10 @@ _NO_LIST_HELD = """NOT EXISTS (SELECT FROM record c WHERE c.task_id = t.id AND c
                           AND c.state = 'planned' AND c.lease_until > clock_timestamp())"""
 CLAIM_PREPARE = _claim_run("r.phase = 'prepare'")
 # A list that somebody is writing is waited for, so the finisher finds every list free.
-CLAIM_FINISH = _claim_run(f"""r.phase = 'active' AND {_NO_LIST_HELD}
+CLAIM_FINISH = _claim_run(f"""r.phase = 'active' AND NOT t.scanner AND {_NO_LIST_HELD}
            AND {none("unit", _OPEN, UNIT_ORDER)} AND {none("key_range", _OPEN, RANGE_ORDER)}""")
+# What a group's scanner has listed becomes tasks while it goes on listing.
+CLAIM_CUT = _claim_run("r.phase = 'active' AND t.scanner")
 ADOPT_RUN = """
 SELECT run_no, run_no AS id, epoch, claim_id FROM run WHERE task_id = %(task)s AND claim_id = %(claim)s"""
 
@@ -130,6 +132,11 @@ class Claims(Leasing):
         return (
             await self._confirmed(RunClaim(_fence(Leased.RUN, task_id, row)), FINISH_WANTED) if row else None
         )
+
+    async def claim_cut(self, task_id: TaskId, worker: str) -> RunClaim | None:
+        """The right to make tasks of a group out of what its scanner has listed."""
+        row = await self._claim(CLAIM_CUT, ADOPT_RUN, task_id, worker)
+        return await self._confirmed(RunClaim(_fence(Leased.RUN, task_id, row))) if row else None
 
     async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None:
         """The right to list the first free range from its cursor on."""

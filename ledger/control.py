@@ -35,16 +35,25 @@ _SKIPS_TO_WRITE = f"""coalesce((SELECT sum(x.skip) FROM counter x WHERE {_OF_RUN
 _LIST_LEFT = f"""EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                          AND x.lease_until <= clock_timestamp())"""
 
+# Beyond this many waiting tasks a group's listing pauses: the ledger holds what is listed and not yet copied.
+MOST_AHEAD = 64
+_RANGES_DONE = none("key_range", _OPEN, RANGE_ORDER)
+_ENOUGH = f"""EXISTS (SELECT FROM task_group g WHERE g.id = t.group_id
+  AND (SELECT sum(x.listed) >= g.task_objects OR sum(x.listed_bytes) >= g.task_bytes FROM counter x WHERE {_OF_RUN}))"""
+_AHEAD = f"""(SELECT count(*) FROM task m WHERE m.group_id = t.group_id AND m.status = 1 AND NOT m.scanner) >= {MOST_AHEAD}"""
+
 OPEN_WORK = f"""
 SELECT t.id AS task_id, t.run_no, t.project_id,
        r.phase = 'prepare' AND {_RUN_FREE} AS prepare,
        {counted("key_range", f"{_OPEN} AND {FREE}", RANGE_ORDER, SEEN)} AS ranges,
-       {counted("unit", f"{_SMALL} AND {FREE}", UNIT_ORDER, SEEN)} AS units,
-       {counted("unit", f"{_LARGE} AND {FREE}", UNIT_ORDER, SEEN)} AS large,
+       CASE WHEN t.scanner THEN 0 ELSE {counted("unit", f"{_SMALL} AND {FREE}", UNIT_ORDER, SEEN)} END AS units,
+       CASE WHEN t.scanner THEN 0 ELSE {counted("unit", f"{_LARGE} AND {FREE}", UNIT_ORDER, SEEN)} END AS large,
        {_leased("key_range", _OPEN, RANGE_ORDER)} + {_leased("unit", _SMALL, UNIT_ORDER)}
          + {_leased("unit", _LARGE, UNIT_ORDER)} AS leased,
-       r.phase = 'active' AND {_RUN_FREE} AND ({_LIST_LEFT} OR {_SKIPS_TO_WRITE}) AS record,
-       r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE} AS finish
+       NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND ({_LIST_LEFT} OR {_SKIPS_TO_WRITE}) AS record,
+       NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE} AS finish,
+       CASE WHEN t.scanner THEN r.phase = 'active' AND {_RUN_FREE} AND ({_RANGES_DONE} OR {_ENOUGH}) ELSE false END AS cut,
+       CASE WHEN t.scanner THEN {_AHEAD} ELSE false END AS ahead
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
  WHERE t.status = 2 AND t.desired = 'run'
  ORDER BY t.priority, t.queued_at, t.id"""
@@ -53,7 +62,8 @@ CONTROLS = """
 SELECT t.id, t.run_no, t.desired, t.status, t.bandwidth, t.version, coalesce(r.failed_only, false) AS failed_only
   FROM task t LEFT JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no WHERE t.id = ANY(%(tasks)s)"""
 
-FACTS = "SELECT id, project_id, name, group_id::text AS group_id, region, spec FROM task WHERE id = %(task)s"
+FACTS = """
+SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, sync_id::text AS sync_id FROM task WHERE id = %(task)s"""
 
 _HELD = {
     Leased.UNIT: "SELECT FROM unit WHERE id = %(row)s AND state = 'leased'",
@@ -61,11 +71,12 @@ _HELD = {
     Leased.RECORD: "SELECT FROM record WHERE id = %(row)s AND state = 'planned'",
     Leased.RUN: "SELECT FROM run WHERE task_id = %(task)s AND run_no = %(run)s AND phase <> 'ended'",
 }
-# The first fatal error is the one that is shown.
+# The first fatal error is the one that is shown. A batch whose keys went with a stop waits for new ones.
 HALT = """
 UPDATE task SET desired = 'halt', fatal_code = coalesce(fatal_code, %(code)s), version = version + 1,
        fatal_message = CASE WHEN fatal_code IS NULL THEN %(message)s ELSE fatal_message END
  WHERE id = %(task)s AND run_no = %(run)s AND status IN (2, 6, 7) AND desired <> 'halt'
+   AND (sync_id IS NULL OR desired = 'run')
    AND EXISTS ({held} AND epoch = %(epoch)s AND claim_id = %(claim)s FOR SHARE)"""
 
 
@@ -93,6 +104,8 @@ class Controls(Leasing):
             group_id=row["group_id"],
             region=row["region"],
             spec=spec.from_json(row["spec"]),
+            scanner=row["scanner"],
+            sync_id=row["sync_id"],
         )
 
     async def halt(self, fence: Fence, code: str, message: str) -> None:

@@ -16,7 +16,7 @@ from ledger.settings import master_key_file
 from ledger.values import TaskId
 
 FIND = """
-SELECT c.side, c.sealed, c.key_version, t.project_id
+SELECT c.side, c.sealed, c.key_version, coalesce(c.sealed_for, c.task_id) AS sealed_for, t.project_id
   FROM credential c JOIN task t ON t.id = c.task_id WHERE c.task_id = %(task)s"""
 
 _REPLACE = text("DELETE FROM credential WHERE task_id = :task")
@@ -84,7 +84,7 @@ async def find(pool: Pool, task_id: TaskId, ring: KeyRing | None = None) -> Mapp
     return {
         Side(row["side"]): opened_credentials(
             keys,
-            place_of(task_id, Side(row["side"]), row["project_id"]),
+            place_of(TaskId(row["sealed_for"]), Side(row["side"]), row["project_id"]),
             Sealed(row["sealed"], row["key_version"]),
         )
         for row in rows

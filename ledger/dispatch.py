@@ -18,17 +18,20 @@ WAITED_TOO_LONG = "TRF.0003"
 WAITING_DAYS = 30
 ALIVE_SECONDS = 15.0
 
-# One after the other: each must see the slots that the one before has filled.
+# One after the other: each must see the slots that the one before has filled. Tasks that only list for their group
+# have slots of their own, so that a listing and what it finds never wait for each other.
 PROMOTION = "SELECT pg_advisory_xact_lock(7105002)"
 PROMOTE = """
 WITH running AS (
-  SELECT project_id, region, count(*) AS n FROM task WHERE status IN (2, 6, 7) GROUP BY project_id, region),
+  SELECT project_id, region, scanner, count(*) AS n FROM task WHERE status IN (2, 6, 7) AND sync_id IS NULL
+   GROUP BY project_id, region, scanner),
 waiting AS (
-  SELECT id, project_id, region,
-         row_number() OVER (PARTITION BY project_id, region ORDER BY priority, queued_at, id) AS place
+  SELECT id, project_id, region, scanner,
+         row_number() OVER (PARTITION BY project_id, region, scanner ORDER BY priority, queued_at, id) AS place
     FROM task WHERE status = 1),
 chosen AS (
   SELECT w.id FROM waiting w LEFT JOIN running r ON r.project_id = w.project_id AND r.region = w.region
+   AND r.scanner = w.scanner
    WHERE w.place <= %(slots)s - coalesce(r.n, 0)),
 promoted AS (
   UPDATE task t SET status = 2, desired = 'run', fatal_code = NULL, fatal_message = NULL, error_code = NULL,
@@ -41,11 +44,12 @@ SELECT id AS task_id, priority FROM promoted ORDER BY priority, queued_at, id"""
 
 DUE = f"""
 SELECT w.task_id, t.priority FROM ({OPEN_WORK}) AS w JOIN task t ON t.id = w.task_id
- WHERE w.prepare OR w.finish OR w.record OR w.ranges + w.units + w.large > 0
+ WHERE w.prepare OR w.finish OR w.record OR w.cut OR w.ranges + w.units + w.large > 0
  ORDER BY t.priority, t.queued_at, t.id"""
 
 DRAINING = """
-SELECT id FROM task WHERE status IN (2, 6, 7) AND (desired <> 'run' OR fatal_code IS NOT NULL) ORDER BY id"""
+SELECT id FROM task WHERE status IN (2, 6, 7) AND sync_id IS NULL
+   AND (desired <> 'run' OR fatal_code IS NOT NULL) ORDER BY id"""
 LOCKED = """
 SELECT status, desired, fatal_code, fatal_message FROM task
  WHERE id = %(task)s AND status IN (2, 6, 7) AND (desired <> 'run' OR fatal_code IS NOT NULL)

@@ -6,7 +6,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from engine.codes import message
+from engine.notices import Trigger
 from engine.states import TaskStatus
+from ledger.notices import notify_ended
+from ledger.notifications import Kind
 from ledger.pool import Connection, execute, fetch_one
 from ledger.values import TaskId
 
@@ -16,7 +19,7 @@ UPDATE task SET status = %(after)s, desired = 'run', version = version + 1, erro
        running_ms = running_ms
          + coalesce((extract(epoch FROM clock_timestamp() - running_since) * 1000)::bigint, 0),
        running_since = NULL, ended_at = CASE WHEN %(after)s = 3 THEN ended_at ELSE clock_timestamp() END
- WHERE id = %(task)s AND status = %(before)s RETURNING project_id, run_no, version"""
+ WHERE id = %(task)s AND status = %(before)s RETURNING project_id, run_no, version, scanner"""
 WIPE = "DELETE FROM credential WHERE task_id = %(task)s"
 NOTIFY = """
 INSERT INTO outbox (dedupe_key, topic, payload) VALUES (%(key)s, %(topic)s, %(payload)s)
@@ -74,6 +77,8 @@ async def _tell(
         key = f"task:{ending.task_id}:run:{detail['run_no']}:{which}"
         event = {"key": key, "topic": "task.ended", "payload": Jsonb(detail)}
         await execute(connection, NOTIFY, event)
+        trigger = Trigger.SUCCESS if ending.after is TaskStatus.SUCCEEDED else Trigger.FAILURE
+        await notify_ended(connection, Kind.TASK, str(ending.task_id), trigger, key)
     action = "task.paused" if ending.after is TaskStatus.PAUSED else "task.ended"
     resource = f"task:{ending.task_id}"
     entry = {"project": project, "action": action, "resource": resource, "detail": Jsonb(detail)}

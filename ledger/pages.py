@@ -2,6 +2,7 @@
 
 from psycopg.rows import DictRow
 
+from engine.selection import just_after
 from ledger.digests import merged
 from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
@@ -17,7 +18,7 @@ _BACKLOG = counted(
     "unit", "x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done'", UNIT_ORDER, BACKLOG_SEEN
 )
 
-RANGE = f"SELECT state, page_no, digest, hi FROM key_range WHERE {_FENCE} FOR NO KEY UPDATE"
+RANGE = f"SELECT state, page_no, digest, lo, hi, cursor FROM key_range WHERE {_FENCE} FOR NO KEY UPDATE"
 SAVE_PAGE = f"""
 WITH f AS (
   UPDATE key_range SET page_no = page_no + 1, cursor = greatest(cursor, %(cursor)s), listed = listed + %(listed)s,
@@ -35,6 +36,10 @@ segments AS (
   INSERT INTO segment (task_id, run_no, range_id, page_no, kind, n, bytes, digest, payload)
   SELECT f.task_id, f.run_no, f.id, %(page)s, x.* FROM f, {SEGMENTS} AS x
   RETURNING kind, n, bytes),
+pages AS (
+  INSERT INTO scanned_page (task_id, run_no, range_id, page_no, lo, hi, listed, listed_bytes, digest)
+  SELECT f.task_id, f.run_no, f.id, %(page)s, %(page_lo)s, %(page_hi)s, %(listed)s, %(listed_bytes)s, %(page_digest)s
+    FROM f JOIN task t ON t.id = f.task_id WHERE t.scanner AND %(listed)s > 0),
 sums AS ({SUMS}),
 added AS (
   UPDATE counter c SET listed = c.listed + %(listed)s, listed_bytes = c.listed_bytes + %(listed_bytes)s, {ADDED})
@@ -81,7 +86,8 @@ class Pages(Leasing):
             raise JournalError(
                 f"page {page.page_no} reaches beyond the range, which ends at {range_row['hi']!r}"
             )
-        parameters = _page_parameters(page) | {"digest": merged([range_row["digest"], page.digest])}
+        parameters = _page_parameters(page) | _place(range_row, page)
+        parameters["digest"] = merged([range_row["digest"], page.digest])
         row = await fetch_one(connection, SAVE_PAGE, fence | parameters)
         return _saved(row, added=len(page.units))
 
@@ -104,12 +110,20 @@ def _page_parameters(page: ListedPage) -> dict[str, object]:
         "listed": page.listed,
         "listed_bytes": page.listed_bytes,
         "last": page.last,
+        "page_digest": page.digest,
         "manifests": [unit.manifest for unit in page.units],
         "unit_ns": [unit.n for unit in page.units],
         "unit_bytes": [unit.bytes for unit in page.units],
         "larges": [unit.large for unit in page.units],
         **segment_parameters(page.segments),
     }
+
+
+def _place(range_row: DictRow, page: ListedPage) -> dict[str, object]:
+    """The piece of the range that a page has covered."""
+    lo, seen = range_row["lo"], max(range_row["cursor"], page.cursor)
+    began = max(lo, just_after(range_row["cursor"])) if range_row["cursor"] else lo
+    return {"page_lo": began, "page_hi": range_row["hi"] if page.last else max(began, just_after(seen))}
 
 
 def _saved(row: DictRow | None, added: int = 0) -> PageSaved:

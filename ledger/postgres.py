@@ -7,10 +7,11 @@ from ledger.finishing import Finishing
 from ledger.pages import Pages
 from ledger.plans import Plans
 from ledger.records import Records
+from ledger.sync_endings import SyncEndings
 from ledger.uploads import Uploads
 
 
-class PostgresLedger(Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, Finishing):
+class PostgresLedger(Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, SyncEndings):
     """One object for one pool, so for one event loop.
 
     Every method may be called again after a lost answer. A lost connection, a restarting server and a deadlock are

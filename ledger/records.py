@@ -26,7 +26,7 @@ _PAYLOADS = 32
 # Locking the run makes planners take turns. Beside a finisher nobody plans but the finisher itself, and that one goes
 # on although a pause has come: what is finished ends.
 RUN = """
-SELECT r.run_no, t.name, t.group_id::text AS group_id, t.spec
+SELECT r.run_no, t.name, t.group_id::text AS group_id, t.sync_id::text AS sync_id, t.spec
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
  WHERE t.id = %(task)s AND r.phase = 'active'
    AND CASE WHEN %(final)s THEN t.status IN (2, 7) AND t.desired <> 'halt'
@@ -209,7 +209,9 @@ async def _save(
     opened = max(now_ms, last["last"] + 1 if last else now_ms)
     kind = LIST_OF[OutcomeKind(parameters["kind"])]
     figures = {
-        "key": record_key(run["name"], kind, opened, group_id=run["group_id"]),
+        "key": record_key(
+            run["name"], kind, opened, group_id=run["group_id"], sync_id=run["sync_id"]
+        ),
         "opened": opened,
         "lines": content.lines,
         "bytes": content.bytes,

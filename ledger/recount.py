@@ -27,7 +27,11 @@ SEGMENTS = f"SELECT id, kind, n, bytes, digest, payload FROM segment WHERE {_RUN
 # The segments of a written success or skip list are gone; its figures stand for them.
 WRITTEN = f"""
 SELECT kind, lines, bytes, digest FROM record WHERE {_RUN} AND state = 'written' AND kind IN ('ok', 'skip')"""
-RANGES = f"SELECT listed, digest FROM key_range WHERE {_RUN}"
+# What a group's scanner has listed for a run stands in the run's shares.
+RANGES = f"""
+SELECT listed, digest FROM key_range WHERE {_RUN}
+UNION ALL SELECT listed, digest FROM share
+ WHERE task_id = %(task)s AND EXISTS (SELECT FROM run WHERE {_RUN} AND handed)"""
 # A run over failures has no ranges: what it has to do is its units.
 RETRIED = f"SELECT coalesce(sum(n), 0)::bigint AS listed FROM unit WHERE {_RUN} AND range_id = 0"
 GAPS = f"""

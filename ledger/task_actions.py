@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine import spec as specs
 from engine.spec import TaskSpec
 from engine.states import TaskEvent, TaskStatus, advance
+from ledger import notifications
+from ledger.notifications import Kind
 from ledger.values import Desired, TaskId
 
 
@@ -38,11 +40,11 @@ class RunState:
 
 _LOCK = text(
     "SELECT id, status, run_no, version, spec, name, desired FROM task"
-    " WHERE project_id = :project_id AND id = ANY(:ids) ORDER BY id FOR UPDATE"
+    " WHERE project_id = :project_id AND id = ANY(:ids) AND NOT scanner AND sync_id IS NULL ORDER BY id FOR UPDATE"
 )
 _LOCK_GROUP = text(
     "SELECT id, status, run_no, version, spec, name, desired FROM task WHERE project_id = :project_id"
-    " AND group_id::text = :group_id ORDER BY id FOR UPDATE"
+    " AND group_id::text = :group_id AND NOT scanner ORDER BY id FOR UPDATE"
 )
 _LEASED = text(
     "SELECT EXISTS (SELECT FROM run WHERE task_id = :id AND claim_id IS NOT NULL AND lease_until > clock_timestamp())"
@@ -163,6 +165,7 @@ async def delete(connection: AsyncConnection, task: LockedTask) -> None:
     advance(task.status, TaskEvent.DELETED)
     await connection.execute(_LEAK, {"id": task.id})
     await connection.execute(_PATIENCE)
+    await notifications.forget(connection, Kind.TASK, str(task.id))
     await _one(connection, _DELETE, {"id": task.id, "before": task.status.value})
 
 

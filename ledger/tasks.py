@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine import spec as specs
 from engine.spec import TaskSpec
 from engine.states import TaskStatus
+from ledger.notifications import Told
 from ledger.values import Tally, TaskId
 
 
@@ -73,6 +74,7 @@ class TaskRow:
     figures: Figures
     records: RecordState
     now: datetime
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ _LOCK_PROJECT = text("SELECT pg_advisory_xact_lock(hashtextextended(:project_id,
 _CREATED = text(
     "SELECT (SELECT count(*) FROM audit WHERE project_id = :project_id AND action = 'createTask'"
     " AND at > clock_timestamp() - interval '24 hours') AS created,"
-    " (SELECT count(*) FROM task WHERE project_id = :project_id AND status = 1) AS waiting"
+    " (SELECT count(*) FROM task WHERE project_id = :project_id AND status = 1 AND group_id IS NULL) AS waiting"
 )
 _INSERT_TASK = text(
     "INSERT INTO task (id, project_id, group_id, name, description, task_type, region, spec, bandwidth, priority)"
@@ -117,7 +119,8 @@ SELECT t.id, t.name, t.project_id, t.group_id, t.region, t.spec, t.bandwidth, t.
   r.base_skip + c.skip AS skip, r.base_skip_bytes + c.skip_bytes AS skip_bytes, c.fail, c.fail_bytes,
   r.success_record_error, r.skip_record_error, r.failed_record_error,
   (SELECT object_key FROM record o WHERE o.task_id = t.id AND o.run_no = t.run_no AND o.kind = 'fail'
-     AND o.state = 'written' ORDER BY o.id DESC LIMIT 1) AS failed_list_key
+     AND o.state = 'written' ORDER BY o.id DESC LIMIT 1) AS failed_list_key,
+  (SELECT result FROM notification n WHERE n.kind = 'task' AND n.owner = t.id::text) AS told
 FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
 CROSS JOIN (SELECT clock_timestamp() AS now) n
 CROSS JOIN LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed,
@@ -127,9 +130,12 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed,
   coalesce(sum(fail_bytes), 0)::bigint AS fail_bytes
   FROM counter k WHERE k.task_id = t.id AND k.run_no = t.run_no) c
 """
-_SHOW = text(f"{_COLUMNS} WHERE t.project_id = :project_id AND t.id = :id")
+_SHOW = text(
+    f"{_COLUMNS} WHERE t.project_id = :project_id AND t.id = :id AND NOT t.scanner AND t.sync_id IS NULL"
+)
 _CHOSEN = (
-    "t.project_id = :project_id AND (CAST(:group_id AS text) IS NULL OR t.group_id::text = :group_id)"
+    "t.project_id = :project_id AND NOT t.scanner AND t.sync_id IS NULL"
+    " AND (CAST(:group_id AS text) IS NULL OR t.group_id::text = :group_id)"
     " AND (CAST(:status AS integer) IS NULL OR t.status = :status)"
     " AND (CAST(:name AS text) IS NULL OR strpos(lower(t.name), lower(:name)) > 0)"
 )
@@ -219,6 +225,7 @@ def _task_row(row: Row[Any]) -> TaskRow:
         figures=_figures(row),
         records=_records(row),
         now=row.now,
+        told=None if row.told is None else Told(**row.told),
     )
 
 

@@ -44,7 +44,11 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class OpenWork:
-    """What a task offers to claim right now."""
+    """What a task offers to claim right now.
+
+    `cut`: its group's next task can be made of what it has listed, or its listing is over. `ahead`: that many tasks
+    of its group wait already that listing on would only fill the ledger.
+    """
 
     task_id: TaskId
     run_no: int
@@ -56,6 +60,8 @@ class OpenWork:
     leased: int
     record: bool
     finish: bool
+    cut: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,10 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task's immutable side, enough to open its stores (credentials are read apart)."""
+    """A task's immutable side, enough to open its stores (credentials are read apart).
+
+    `scanner`: it only lists, for the other tasks of its group.
+    """
 
     task_id: TaskId
     project_id: str
@@ -84,6 +93,8 @@ class TaskFacts:
     group_id: str | None
     region: str
     spec: TaskSpec
+    sync_id: str | None = None
+    scanner: bool = False
 
 
 @dataclass(frozen=True, slots=True)

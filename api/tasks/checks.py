@@ -7,9 +7,9 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from api.errors import ApiError
-from api.tasks.choices import KEYLESS, CdnAuthentication
 from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, ListFileBody, SmnBody, SourceBody
 from connectors.endpoints import EndpointError, Endpoints
+from engine.cdn import KEYLESS
 from engine.keys import same_bucket_refusal
 from engine.spec import (
     CloudType,
@@ -95,7 +95,7 @@ def check_key(field: str, key: SecretStr | None) -> None:
 
 def check_cdn(cdn: CdnBody) -> None:
     """Raises ApiError OMS.1032 when the authentication needs a key and none is given."""
-    keyless = cdn.authentication_type in KEYLESS or cdn.authentication_type is CdnAuthentication.NONE
+    keyless = cdn.authentication_type in KEYLESS
     if not keyless and (cdn.authentication_key is None or not cdn.authentication_key.get_secret_value()):
         raise ApiError("OMS.1032", "source_cdn.authentication_key")
 
@@ -209,7 +209,6 @@ def _check_built(body: CreateTaskBody, spec: TaskSpec) -> None:
     unbuilt = {
         "task_type": spec.task_type is TaskType.URL_LIST,
         "source_cdn": body.source_cdn is not None,
-        "smn_config": body.smn_config is not None,
         "enable_restore": spec.enable_restore,
         "src_node.cloud_type": spec.source.cloud_type not in BUILT_CLOUDS,
         "src_node.crypto_type": body.src_node.crypto_type == "KMS",

@@ -12,12 +12,14 @@ from api.errors import ApiError
 from api.tasks import checks
 from api.tasks.answers import CreatedTask
 from api.tasks.schemas import CreateTaskBody
+from api.tasks.wishes import wish_of
 from api.vault import TaskKeys
 from engine import names
 from engine.spec import TaskSpec
-from ledger import audit, idempotency, outbox, tasks
+from ledger import audit, idempotency, notifications, outbox, tasks
 from ledger.audit import Actor, Entry
 from ledger.idempotency import Reply
+from ledger.notifications import Kind
 from ledger.tasks import NewTask
 from ledger.values import TaskId
 
@@ -67,6 +69,9 @@ class _Creation:
         task = await self._new_task(connection)
         await tasks.create(connection, task)
         await self.parts.vault.keep(connection, task.id, task.project_id, _keys(self.body))
+        if self.body.smn_config is not None:
+            wish = wish_of(self.body.smn_config, self.spec, task.name)
+            await notifications.keep(connection, Kind.TASK, str(task.id), task.project_id, wish)
         detail = {"name": task.name, "task_type": self.spec.task_type.value}
         await audit.record(connection, self.actor, Entry("createTask", str(task.id), detail))
         await outbox.post_wake(connection, task.id, 0)

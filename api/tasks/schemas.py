@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
-from api.tasks.choices import CdnAuthentication, CdnProtocol, CryptoType, Language, Trigger
+from api.tasks.choices import CdnProtocol, CryptoType
 from api.validation import Flag, Long, Text
+from engine.cdn import CdnAuthentication
+from engine.notices import Language, Trigger
 from engine.spec import CloudType, ConsistencyCheck, OverwriteMode, Priority, StoragePolicy, TaskType
 from engine.windows import MAX_RATE, MAX_WINDOWS, MIN_RATE
 

@@ -10,6 +10,7 @@ from api.tasks.answers import (
     ErrorReasonAnswer,
     FailedRecordAnswer,
     ListFileAnswer,
+    SmnAnswer,
     SourceAnswer,
     TaskAnswer,
 )
@@ -65,7 +66,7 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
         status=row.status.value,
         task_type=spec.task_type.value,
         group_type="GROUP_TASK" if row.group_id else "NORMAL_TASK",
-        smn_info=None,
+        smn_info=_told(row),
         source_cdn=None,
         success_record_error_reason=row.records.success_error,
         skip_record_error_reason=row.records.skip_error,
@@ -100,6 +101,14 @@ def _error_reason(row: TaskRow) -> ErrorReasonAnswer | None:
     code = row.error_code or "TRF.0001"
     text = row.error_message or (codes.message(code) if codes.known(code) else code)
     return ErrorReasonAnswer(error_code=code, error_msg=text[:_MESSAGE_LIMIT])
+
+
+def _told(row: TaskRow) -> SmnAnswer | None:
+    if row.told is None or row.status not in (TaskStatus.FAILED, TaskStatus.SUCCEEDED):
+        return None
+    return SmnAnswer(
+        notify_result=row.told.sent, notify_error_message=row.told.code, topic_name=row.told.topic
+    )
 
 
 def _failed_record(row: TaskRow) -> FailedRecordAnswer:

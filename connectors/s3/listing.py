@@ -1,6 +1,7 @@
 """Pages of keys: ListObjects V1 and V2, each parsed strictly and checked for order and progress (P-14, P-15)."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from connectors.objects import Availability, ObjectInfo, ObjectPage
@@ -24,19 +25,42 @@ class RawPage:
     truncated: bool
     marker: bytes = b""
     token: str = ""
+    folders: tuple[bytes, ...] = ()
+
+    def last(self) -> bytes:
+        """The greatest name of the page, b"" when it is empty."""
+        last_key = self.objects[-1].key if self.objects else b""
+        return max(last_key, self.folders[-1]) if self.folders else last_key
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page is asked for; with a `delimiter`, one level only."""
+
+    prefix: bytes
+    after: bytes
+    limit: int
+    delimiter: str = ""
 
 
 async def list_page(channel: Channel, prefix: bytes, after: bytes, limit: int) -> ObjectPage:
-    """See `Lister.list_page`. Pages that bring nothing new are followed by the store's own token or marker."""
-    token, cursor, seen = "", after, set[str]()
+    """See `Lister.list_page`."""
+    page = await fetch(channel, Wanted(prefix, after, limit))
+    return ObjectPage(page.objects, page.objects[-1].key if page.truncated else None)
+
+
+async def fetch(channel: Channel, wanted: Wanted) -> RawPage:
+    """The next page that brings something new, without what lies at or below `after`; empty only at the end.
+
+    Pages that bring nothing new are followed by the store's own token or marker.
+    """
+    token, cursor, after, seen = "", wanted.after, wanted.after, set[str]()
     for _ in range(_MOST_HOPS):
-        answer = await channel.call(_ask(channel.dialect, prefix, cursor, token, limit))
-        page = _checked(answer, channel.dialect, prefix)
-        fresh = tuple(info for info in page.objects if info.key > after)
-        if not page.truncated:
-            return ObjectPage(fresh, None)
-        if fresh:
-            return ObjectPage(fresh, fresh[-1].key)
+        answer = await channel.call(_ask(channel.dialect, wanted, cursor, token))
+        page = _checked(answer, channel.dialect, wanted)
+        fresh = _fresh(page, after)
+        if fresh.last() or not page.truncated:
+            return fresh
         if page.token:
             if page.token in seen:
                 raise broken(Operation.LIST, answer, "the listing repeats its token")
@@ -49,13 +73,23 @@ async def list_page(channel: Channel, prefix: bytes, after: bytes, limit: int) -
     raise broken(Operation.LIST, answer, "the listing does not advance")
 
 
-def _ask(dialect: Dialect, prefix: bytes, after: bytes, token: str, limit: int) -> Ask:
+def _fresh(page: RawPage, after: bytes) -> RawPage:
+    return replace(
+        page,
+        objects=tuple(info for info in page.objects if info.key > after),
+        folders=tuple(folder for folder in page.folders if folder > after),
+    )
+
+
+def _ask(dialect: Dialect, wanted: Wanted, after: bytes, token: str) -> Ask:
     query: list[tuple[str, str | bytes | None]] = []
     if dialect.encode_listing:
         query.append(("encoding-type", "url"))
-    if prefix:
-        query.append(("prefix", prefix))
-    query.append(("max-keys", str(min(limit, 1000))))
+    if wanted.prefix:
+        query.append(("prefix", wanted.prefix))
+    if wanted.delimiter:
+        query.append(("delimiter", wanted.delimiter))
+    query.append(("max-keys", str(min(wanted.limit, 1000))))
     if dialect.list_version == 2:
         query.append(("list-type", "2"))
         if token:
@@ -67,10 +101,11 @@ def _ask(dialect: Dialect, prefix: bytes, after: bytes, token: str, limit: int) 
     return Ask(Operation.LIST, "GET", query=tuple(sorted(query)), headers=dialect.list_headers)
 
 
-def _checked(answer: WireAnswer, dialect: Dialect, prefix: bytes) -> RawPage:
+def _checked(answer: WireAnswer, dialect: Dialect, wanted: Wanted) -> RawPage:
     try:
         page = parse_page(answer.body, dialect)
-        return replace(page, objects=_in_order(page.objects, prefix))
+        _check_folders(page.folders, wanted)
+        return replace(page, objects=_in_order(page.objects, wanted.prefix))
     except (ValueError, TypeError) as error:
         raise broken(Operation.LIST, answer, str(error)[:200]) from error
 
@@ -92,6 +127,16 @@ def _in_order(objects: tuple[ObjectInfo, ...], prefix: bytes) -> tuple[ObjectInf
     return tuple(info for index, info in enumerate(objects) if index not in repeats)
 
 
+def _check_folders(folders: tuple[bytes, ...], wanted: Wanted) -> None:
+    if any(later <= earlier for earlier, later in pairwise(folders)):
+        raise BrokenXml("the folders are out of order")
+    end = wanted.delimiter.encode()
+    for folder in folders:
+        name = folder.removeprefix(wanted.prefix)
+        if not end or not folder.startswith(wanted.prefix) or name.find(end) != len(name) - len(end):
+            raise BrokenXml("the page holds a folder that was not asked for")
+
+
 def parse_page(body: bytes, dialect: Dialect) -> RawPage:
     """A ListBucketResult of either version. Raises ValueError when it is not one whole, complete document."""
     document = Document(body, "ListBucketResult")
@@ -103,6 +148,9 @@ def parse_page(body: bytes, dialect: Dialect) -> RawPage:
         truncated=truncated,
         marker=document.key(document.text("NextMarker")),
         token=document.text("NextContinuationToken"),
+        folders=tuple(
+            document.key(document.text("Prefix", element)) for element in document.all("CommonPrefixes")
+        ),
     )
 
 

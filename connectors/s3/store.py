@@ -7,6 +7,7 @@ from connectors.objects import (
     BucketInfo,
     ByteRange,
     Condition,
+    FolderPage,
     Guard,
     ObjectHead,
     ObjectPage,
@@ -17,7 +18,7 @@ from connectors.objects import (
     WriteOptions,
     Written,
 )
-from connectors.s3 import buckets, listing, multipart, reads, writes
+from connectors.s3 import buckets, folders, listing, multipart, reads, writes
 from connectors.s3.channel import Channel
 from connectors.traits import Traits
 
@@ -53,6 +54,10 @@ class S3Store:
     async def list_page(self, prefix: bytes, after: bytes, limit: int = 1000) -> ObjectPage:
         """See `Lister`."""
         return await listing.list_page(self._channel, prefix, after, limit)
+
+    async def list_folder(self, prefix: bytes, after: bytes, limit: int = 1000) -> FolderPage:
+        """See `FolderLister`."""
+        return await folders.list_folder(self._channel, prefix, after, limit)
 
     async def head(self, key: bytes) -> ObjectHead:
         """See `Reader`."""

@@ -121,6 +121,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.check(39)
 @pytest.mark.parametrize(("changes", "code"), REFUSED)
 def test_a_wrong_task_is_refused_with_its_code(
     api: Service, ann: Account, changes: dict[str, Any], code: str

@@ -110,6 +110,7 @@ def test_start_of_an_ended_run_begins_a_new_one_over_everything(api: Service, an
     )
 
 
+@pytest.mark.check(19)
 def test_a_retry_of_failed_objects_without_recording_is_refused(api: Service, ann: Account) -> None:
     """Check 19."""
     task_id = ended_with_failures(api, ann, enable_failed_object_recording=False)
@@ -125,6 +126,7 @@ def test_a_retry_of_failed_objects_needs_failures_and_their_list(api: Service, a
     assert api.call(ann, "POST", f"/tasks/{task_id}/start", retry).code == "OMS.1027"
 
 
+@pytest.mark.check(18)
 def test_a_retry_of_failed_objects_keeps_the_figures_of_the_rest(api: Service, ann: Account) -> None:
     task_id = ended_with_failures(api, ann)
     record_failures(api, task_id)

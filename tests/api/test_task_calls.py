@@ -36,6 +36,7 @@ def test_a_created_task_has_a_15_digit_id_a_name_and_can_be_read_at_once(api: Se
     assert set(shown) >= TASK_FIELDS
 
 
+@pytest.mark.check(18)
 def test_defaults_of_a_task_are_those_of_the_reference(api: Service, ann: Account) -> None:
     body = task_body(task_type=None, src_node={"object_key": ["a/", "b"]})
     task_id = api.call(ann, "POST", "/tasks", body).json["id"]

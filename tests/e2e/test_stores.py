@@ -240,7 +240,7 @@ def _manner(request: dict[str, Any]) -> tuple[str, bool]:
 def test_no_overwrite_leaves_what_is_there_and_says_how_sure_it_is(world: World, name: str) -> None:
     """Conditional writes where the store has them; elsewhere a HEAD, and the record says weak."""
     ends = world.ends[name]
-    there = {key: b"was here before" for key in list(_originals())[::10]}
+    there = dict.fromkeys(list(_originals())[::10], b"was here before")
     ends.put(ends.destination, "guarded", there)
     ended = world.migrate(name, "guarded", object_overwrite_mode="NO_OVERWRITE")
     expected = {key: _sha256(body) for key, body in (_originals() | there).items()}

@@ -91,6 +91,7 @@ async def test_a_byte_that_is_always_flipped_is_never_counted_good(world: World)
     assert world.data_keys() == []
 
 
+@pytest.mark.check(32)
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
 async def test_a_source_that_changes_while_it_is_read_is_one_version(world: World, body: bytes) -> None:
     world.source.put("from", b"object", body)
@@ -140,6 +141,7 @@ async def test_an_archived_object_is_on_the_failed_list(world: World) -> None:
     assert world.records("failed")[0].startswith(b"SRC_OBJ_ARCHIVED\t")
 
 
+@pytest.mark.check(33)
 async def test_encryption_that_the_task_does_not_want_fails_the_object(world: World) -> None:
     world.source.put("from", b"a", b"x")
     world.destination.create_bucket("into", encryption="aws:kms", kms_key_id="k")
@@ -148,6 +150,7 @@ async def test_encryption_that_the_task_does_not_want_fails_the_object(world: Wo
     assert b"COMPARE_SRC_AND_DST_KMS_FAILURE" in world.records("failed")[0]
 
 
+@pytest.mark.check(33)
 async def test_encryption_that_the_task_wants_is_asked_for(world: World) -> None:
     world.source.put("from", b"a", b"x")
     world.source.put("from", b"b", LARGE)

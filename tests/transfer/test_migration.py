@@ -20,6 +20,7 @@ AWKWARD = [
 ]  # fmt: skip
 
 
+@pytest.mark.check(16)
 async def test_small_objects_arrive_with_two_requests_each(world: World) -> None:
     bodies = {f"dir/{n:04}".encode(): b"x" * n for n in range(50)}
     for key, body in bodies.items():
@@ -34,6 +35,7 @@ async def test_small_objects_arrive_with_two_requests_each(world: World) -> None
     assert (written.requests("put", prefix=""), written.requests("head")) == (50, 0)
 
 
+@pytest.mark.check(25)
 async def test_a_second_run_asks_for_no_object(world: World) -> None:
     for n in range(30):
         world.source.put("from", f"{n}".encode(), b"x" * n)
@@ -47,6 +49,7 @@ async def test_a_second_run_asks_for_no_object(world: World) -> None:
     assert len(world.records("skip")) == 30
 
 
+@pytest.mark.check(23)
 async def test_awkward_keys_arrive_under_the_same_bytes(world: World) -> None:
     for key in AWKWARD:
         world.source.put("from", key, b"body of " + key)
@@ -58,6 +61,7 @@ async def test_awkward_keys_arrive_under_the_same_bytes(world: World) -> None:
         assert world.destination.get("into", key) == b"body of " + key
 
 
+@pytest.mark.check(39)
 async def test_a_key_too_long_for_its_prefix_fails_by_name(world: World) -> None:
     world.source.put("from", b"k" * 1020, b"fits not")
     world.source.put("from", b"ok", b"fits")
@@ -68,6 +72,7 @@ async def test_a_key_too_long_for_its_prefix_fails_by_name(world: World) -> None
     assert line.startswith(b"DST_OBJ_KEY_INVALID\t")
 
 
+@pytest.mark.check(35, 36)
 @pytest.mark.parametrize("size", [0, 1, 16 * MIB - 1, 16 * MIB, 16 * MIB + 1, 32 * MIB, 50_000_000])
 async def test_sizes_around_a_part_are_identical(world: World, size: int) -> None:
     body = hashlib.shake_128(b"%d" % size).digest(size)
@@ -88,6 +93,7 @@ async def test_sizes_around_a_part_are_identical(world: World, size: int) -> Non
     assert world.destination.uploads("into") == []
 
 
+@pytest.mark.check(36)
 async def test_stored_gzip_stays_as_it_is_stored(world: World) -> None:
     body = gzip.compress(b"text " * 1000)
     headers = {"content-type": "text/plain", "content-encoding": "gzip", "cache-control": "no-cache"}
@@ -110,6 +116,7 @@ async def test_thousands_of_keys_are_listed_in_ranges_that_split_themselves(worl
     assert sum(one["listed"] for one in ranges) == 12_000
 
 
+@pytest.mark.check(38, 39)
 async def test_names_folders_and_prefixes_choose_what_goes(world: World) -> None:
     for key in (b"d/1", b"d/2/3", b"d", b"f", b"ff", b"g"):
         world.source.put("from", key, b"x")
@@ -123,6 +130,7 @@ async def test_names_folders_and_prefixes_choose_what_goes(world: World) -> None
     assert (ended.status, world.data_keys()) == (5, [b"new_d/1", b"new_d/2/3", b"new_f"])
 
 
+@pytest.mark.check(41)
 async def test_only_objects_modified_after_the_instant_are_migrated(world: World) -> None:
     world.source.put("from", b"old", b"x", modified=1_000.0)
     world.source.put("from", b"edge", b"x", modified=2_000.0)
@@ -136,6 +144,7 @@ def listed(key: str = "lists/objects.txt") -> SourceNode:
     return SourceNode(CloudType.AWS, "us-east-1", "from", list_file=ListFile("into", key))
 
 
+@pytest.mark.check(1)
 async def test_a_list_of_one_line_without_a_newline_migrates_it(world: World) -> None:
     world.source.put("from", b"test.txt", b"hello")
     world.destination.put("into", b"lists/objects.txt", b"test.txt", headers={"content-type": "text/plain"})
@@ -145,6 +154,7 @@ async def test_a_list_of_one_line_without_a_newline_migrates_it(world: World) ->
     assert world.source.counters().requests("list") == 0
 
 
+@pytest.mark.check(2, 8)
 async def test_a_list_decides_doubles_blanks_and_encodings_line_by_line(world: World) -> None:
     for key in ("中 文".encode(), b"a+b", b"plain", b"there"):
         world.source.put("from", key, b"body")
@@ -161,6 +171,7 @@ async def test_a_list_decides_doubles_blanks_and_encodings_line_by_line(world: W
     }
 
 
+@pytest.mark.check(3, 4, 5, 6, 7)
 @pytest.mark.parametrize(
     ("key", "body", "headers", "code"),
     [
@@ -183,6 +194,7 @@ async def test_a_bad_list_ends_the_task_with_its_code(
     assert (ended.status, ended.code) == (4, code), ended.row
 
 
+@pytest.mark.check(5, 7)
 async def test_a_line_of_65535_characters_is_taken(world: World) -> None:
     world.source.put("from", b"a", b"x")
     body = b"a\n" + b"l" * 65_535

@@ -26,6 +26,7 @@ STATES = {
 AT = 1_700_000_000.0
 
 
+@pytest.mark.check(25, 26, 27, 28, 29)
 @pytest.mark.parametrize("conditional", [True, False])
 @pytest.mark.parametrize("mode", list(MODES))
 async def test_the_truth_table(world: World, mode: OverwriteMode, conditional: bool) -> None:

@@ -80,6 +80,7 @@ async def test_an_empty_bucket_has_nothing_to_migrate(world: World) -> None:
     assert (ended.status, ended.code) == (4, "TRF.0012")
 
 
+@pytest.mark.check(17)
 async def test_one_unreadable_object_fails_alone(world: World) -> None:
     filled(world)
     denied(world, "source", "read", "dir/001")
@@ -91,6 +92,7 @@ async def test_one_unreadable_object_fails_alone(world: World) -> None:
     assert detail.startswith(b"TRF.0154 403 AccessDenied")
 
 
+@pytest.mark.check(24)
 async def test_a_record_that_may_not_be_written_is_told(world: World) -> None:
     filled(world)
     denied(world, "destination", "write", "oms/")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from connectors.locations import Credentials
 from engine.failures import Side
-from ledger import credentials, dispatch
+from ledger import credentials, dispatch, sync_credentials
 from ledger.dispatch import Due
 from ledger.outbox import WAKE
 from ledger.pool import Pool, fetch_one
@@ -94,6 +94,6 @@ def open_keyring(pool: Pool) -> Keyring:
 
     # The key file is read again each time, so a key added to it needs no restart.
     async def find(task_id: TaskId) -> Mapping[Side, Credentials]:
-        return await credentials.find(pool, task_id)
+        return await credentials.find(pool, task_id) or await sync_credentials.find(pool, task_id)
 
     return find

@@ -7,14 +7,20 @@ from random import Random
 from connectors.settings import endpoints
 from connectors.wire import Wire
 from ledger import settings as ledger_settings
+from ledger.notices import Notices
 from ledger.pool import Pool
 from ledger.postgres import PostgresLedger
+from ledger.sync_batches import gather_events
+from ledger.sync_endings import bury
 from workers.broker.bucket import open_throttle
 from workers.broker.doorbell import Doorbell
 from workers.tasks.board import LedgerBoard, LedgerOutbox, LedgerRoll, open_keyring
 from workers.tasks.clock import SystemClock
+from workers.tasks.couriers import Mails, Webhooks
 from workers.tasks.dispatcher import Dispatcher
+from workers.tasks.gatherer import Gatherer
 from workers.tasks.log import Secrets
+from workers.tasks.notifier import Notifier
 from workers.tasks.pulse import Pulse
 from workers.tasks.relay import Relay
 from workers.tasks.runtime import Parts, TransferWorker
@@ -66,7 +72,18 @@ async def open_parts(
         await wire.close()
         await schedule.close()
 
-    return Parts(worker, schedule.dispatcher, schedule.relay, pulse, schedule.doorbell, close)
+    turns = {"notifier": _notifier(settings, pool, wire).turn, "gatherer": _gatherer(settings, schedule).turn}
+    return Parts(worker, schedule.dispatcher, schedule.relay, pulse, schedule.doorbell, close, turns)
+
+
+def _notifier(settings: Settings, pool: Pool, wire: Wire) -> Notifier:
+    web, mails = Webhooks(wire, endpoints()), Mails(settings.mail)
+    return Notifier(Notices(pool), {"http": web, "https": web, "mailto": mails}, settings.zone)
+
+
+def _gatherer(settings: Settings, schedule: "Schedule") -> Gatherer:
+    pool = schedule.pool
+    return Gatherer(lambda: gather_events(pool, settings.zone), lambda: bury(pool), schedule.doorbell)
 
 
 @dataclass(frozen=True, slots=True)

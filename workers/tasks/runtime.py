@@ -9,9 +9,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class TransferWorker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that lives on the loop. `close` gives up connections, last of all."""
+    """All that lives on the loop. `close` gives up connections, last of all. `turns` are taken beside the rest."""
 
     worker: TransferWorker
     dispatcher: Dispatcher
@@ -54,6 +54,7 @@ class Parts:
     pulse: Pulse
     doorbell: Doorbell
     close: Callable[[], Awaitable[None]]
+    turns: Mapping[str, Callable[[], Awaitable[float]]] = field(default_factory=dict)
 
 
 Build = Callable[[Settings], Awaitable[Parts]]
@@ -159,6 +160,7 @@ class Runtime:
             "pulse": parts.pulse.turn,
             "dispatcher": parts.dispatcher.turn,
             "relay": parts.relay.turn,
+            **parts.turns,
         }
         if settings.poll_seconds:
             turns["polling"] = Polling(slices, settings.poll_seconds, Random()).turn

@@ -4,10 +4,12 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledger.settings import SettingsError
 from workers.broker.settings import redis_url
+from workers.tasks.couriers import MailServer
 
 POLL_SECONDS = "OMS_POLL_SECONDS"
 SLOTS = "OMS_SLOTS"
@@ -15,6 +17,8 @@ WORKER_NAME = "OMS_WORKER_NAME"
 WATCHDOG_SECONDS = "OMS_WATCHDOG_SECONDS"
 LAST_LOOP_FILE = "OMS_LAST_LOOP_FILE"
 TIMEZONE = "OMS_TIMEZONE"
+SMTP_URL = "OMS_SMTP_URL"
+SMTP_FROM = "OMS_SMTP_FROM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Settings:
     watchdog_seconds: float = 30.0
     last_loop_file: Path | None = None
     zone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009 - immutable
+    mail: MailServer | None = None
 
 
 def read_settings() -> Settings:
@@ -44,6 +49,7 @@ def read_settings() -> Settings:
         watchdog_seconds=_number(WATCHDOG_SECONDS, 30.0, 1, 3600),
         last_loop_file=Path(file) if file else None,
         zone=_zone(os.environ.get(TIMEZONE) or "UTC"),
+        mail=_mail_server(os.environ.get(SMTP_URL), os.environ.get(SMTP_FROM)),
     )
 
 
@@ -65,3 +71,25 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingsError(f"{TIMEZONE} is no time zone: {name!r}") from None
+
+
+def _mail_server(url: str | None, sender: str | None) -> MailServer | None:
+    """`smtp://[user:password@]host[:port]`, or `smtps://` for TLS from the first byte."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise SettingsError(f"{SMTP_URL} is no address") from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise SettingsError(f"{SMTP_URL} must be smtp://HOST[:PORT] or smtps://HOST[:PORT]")
+    tls = parts.scheme == "smtps"
+    return MailServer(
+        host=parts.hostname,
+        port=port or (465 if tls else 25),
+        sender=sender or f"oms@{socket.gethostname()}",
+        tls=tls,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )

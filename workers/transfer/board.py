@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from connectors.capabilities import Described
 from engine.failures import Side
-from ledger.values import OpenWork, TaskId
+from ledger.values import Control, OpenWork, TaskId
 from workers.transfer.calls import Caller
 from workers.transfer.context import TaskContext
 from workers.transfer.gate import Gate
@@ -53,11 +53,12 @@ class Board:
         self._users[task_id] += 1
         try:
             async with self._opening.setdefault(task_id, asyncio.Lock()):
-                context = self._contexts.get(task_id) or await self._open(task_id)
+                context = await self._current(task_id)
             yield context
         finally:
             self._users[task_id] -= 1
             if not self._users[task_id]:
+                del self._users[task_id], self._opening[task_id]
                 await self._forget(task_id)
 
     async def run(self) -> None:
@@ -76,13 +77,33 @@ class Board:
             return
         controls = await self._ledger.controls(tuple(contexts))
         for task_id, context in contexts.items():
+            control = controls.get(task_id)
+            if not self._users[task_id]:
+                await self._refresh_idle(task_id, context, control)
+                continue
             limited = context.rate() is not None
-            context.obey(controls.get(task_id))
+            context.obey(control)
             if limited and context.rate() is None:
                 await context.lift()
         workers = await self._stores.workers()
         for gate in self._gates.values():
             gate.share(workers)
+
+    async def _refresh_idle(self, task_id: TaskId, context: TaskContext, control: Control | None) -> None:
+        """What changed while nobody uses it may have other keys when it is wanted again."""
+        changed = control is None or control.version != context.control.version
+        if changed and self._contexts.get(task_id) is context:
+            await self._close(task_id)
+
+    async def _current(self, task_id: TaskId) -> TaskContext:
+        """The context that others use; one that nobody uses only if it still shows the task as it is."""
+        known = self._contexts.get(task_id)
+        if known is not None and self._users[task_id] == 1:
+            control = (await self._ledger.controls((task_id,))).get(task_id)
+            if control is None or control.version != known.control.version:
+                await self._close(task_id)
+                known = None
+        return known or await self._open(task_id)
 
     async def _open(self, task_id: TaskId) -> TaskContext:
         facts = await self._ledger.facts(task_id)
@@ -110,8 +131,11 @@ class Board:
     async def _forget(self, task_id: TaskId) -> None:
         context = self._contexts.get(task_id)
         if context is not None and (context.stopping.is_set() or task_id not in self._open_work):
-            del self._contexts[task_id]
-            await self._stores.forget(task_id)
+            await self._close(task_id)
+
+    async def _close(self, task_id: TaskId) -> None:
+        del self._contexts[task_id]
+        await self._stores.forget(task_id)
 
     def _caller(self, side: Side, store: Described) -> Caller:
         gate = self._gates.setdefault(store.name, Gate(store.traits, self._clock))

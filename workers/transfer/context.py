@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from connectors.objects import Pace
 from engine.failures import Side
+from engine.states import TaskStatus
 from engine.windows import rate_at
 from ledger.values import Control, Desired, TaskFacts
 from workers.transfer.calls import Caller
@@ -39,7 +40,7 @@ class TaskContext:
 
     def obey(self, control: Control | None) -> None:
         """Take in what the owner wants now; a task that is gone is to be stopped."""
-        if control is None or control.desired is not Desired.RUN or control.run_no != self.control.run_no:
+        if control is None or control.run_no != self.control.run_no or not _wanted(control):
             self.stopping.set()
         if control is not None:
             self.control = control
@@ -77,3 +78,8 @@ class TaskContext:
 
     async def _pace(self, n: int) -> None:
         await self.take("write", n)
+
+
+def _wanted(control: Control) -> bool:
+    """A task that paused between two looks is wanted again, but with keys that nobody here has."""
+    return control.desired is Desired.RUN and control.status is TaskStatus.MIGRATING

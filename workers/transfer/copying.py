@@ -71,7 +71,7 @@ class Copier:
             except Contradicted as lie:
                 if last:
                     raise Inconsistent("UPLOAD_DST_OBJ_FAILURE", f"the destination holds {lie.etag}") from lie
-                found = replace(subject, condition=self._over(lie.etag))
+                found = replace(subject, condition=self._over(lie.etag), ours=lie.etag)
         raise AssertionError("the last round returns or raises")
 
     async def _once(self, subject: Subject) -> Outcome:
@@ -131,7 +131,9 @@ class Copier:
         return self._failed(subject, object_code(error.meaning, side, error.operation), detail)
 
     def _outcome(self, subject: Subject, kind: OutcomeKind, **found: str) -> Outcome:
-        size = subject.size if kind is OutcomeKind.OK else subject.listed.size
+        # What was listed with its version stays what is counted, even when another version was copied in the end.
+        seen = kind is not OutcomeKind.OK or subject.listed.etag
+        size = subject.listed.size if seen else subject.size
         return Outcome(
             idx=subject.idx,
             kind=kind,

@@ -1,15 +1,19 @@
 """Deciding again: when the listing could not tell, when it is old, or when the destination moved (design 3.9)."""
 
+import logging
 from dataclasses import replace
+from uuid import uuid4
 
 from connectors.errors import NotFound, ObjectError, PreconditionFailed
-from connectors.objects import ABSENT, Block, ObjectHead, WriteOptions
+from connectors.objects import ABSENT, ANY, Block, ObjectHead, WriteOptions
 from engine.failures import Meaning, Operation, Side
 from engine.parts import SINGLE_MAX
 from engine.policy import Copy, NeedHead, Rule, Skip, decide
 from engine.spec import OverwriteMode
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import Subject, condition_for, existing_of
+
+log = logging.getLogger(__name__)
 
 
 class Decider:
@@ -77,8 +81,10 @@ class Decider:
 
     async def check_free(self, subject: Subject) -> None:
         """For right before a write that no condition guards. Raises PreconditionFailed when it must not overwrite."""
-        guarded = self._spec.overwrite is OverwriteMode.NO_OVERWRITE and subject.weak
-        if guarded and await self.destination_head(subject.dst_key) is not None:
+        if self._spec.overwrite is not OverwriteMode.NO_OVERWRITE or not subject.weak:
+            return
+        head = await self.destination_head(subject.dst_key)
+        if head is not None and head.info.etag != subject.ours:
             raise PreconditionFailed(Meaning.PRECONDITION, Operation.PUT)
 
     async def _conditional(self) -> bool:
@@ -94,21 +100,27 @@ class Decider:
             return context.conditional
 
     async def _probe(self) -> bool:
-        """Write an empty object twice `If-None-Match: *`; the second time must be refused."""
+        """Write an empty object, then again `If-None-Match: *`, which must be refused. Each may be sent twice."""
         context, store = self._context, self._context.pair.destination
-        key = f"oms/task/{context.facts.name}/probe-{context.clock.now_ms()}".encode()
+        key = f"oms/task/{context.facts.name}/probe-{uuid4().hex}".encode()
         block = Block(b"", EMPTY_MD5, 0)
         try:
+            await context.destination(lambda: store.put(key, block, WriteOptions(), ANY))
             await context.destination(lambda: store.put(key, block, WriteOptions(), ABSENT))
+        except PreconditionFailed:
+            return True
         except ObjectError:
             return False
-        try:
-            await store.put(key, block, WriteOptions(), ABSENT)
-        except ObjectError:
-            return True
         finally:
-            await context.destination(lambda: store.delete(key))
+            await self._swept(key)
         return False
+
+    async def _swept(self, key: bytes) -> None:
+        """Who may not delete leaves an empty object below oms/ behind."""
+        try:
+            await self._context.destination(lambda: self._context.pair.destination.delete(key))
+        except ObjectError as error:
+            log.info("probe_left", extra={"task": self._context.facts.task_id, "why": str(error)})
 
 
 EMPTY_MD5 = bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e")

@@ -6,7 +6,6 @@ from typing import Any
 
 from connectors.errors import Fatal, StoreError
 from engine.failures import Side, trf_code
-from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
 from workers.transfer.ports import ClaimLedger
 from workers.transfer.signals import LeaseLost, Stopped, TaskFailed
@@ -17,10 +16,12 @@ AGAIN_AFTER = 2.0
 
 
 async def run_to_its_end(
-    context: TaskContext, lease: Lease, body: Coroutine[Any, Any, None], attempts: int
-) -> None:
-    """Await `body` and settle the claim. Raises what is neither a store's nor the owner's doing."""
-    ledger = context.ledger
+    ledger: ClaimLedger, lease: Lease, body: Coroutine[Any, Any, None], attempts: int
+) -> bool:
+    """Await `body` and settle the claim. False when a store failed and the work is to be tried again.
+
+    Raises what is neither a store's nor the owner's doing.
+    """
     try:
         await body
     except LeaseLost:
@@ -39,12 +40,15 @@ async def run_to_its_end(
             await halt(ledger, lease, _code(error), str(error))
         else:
             await give_back(ledger, lease, delay=AGAIN_AFTER * attempts)
+            return False
+    return True
 
 
 async def halt(ledger: ClaimLedger, lease: Lease, code: str, message: str) -> None:
     """The task ends with this code as soon as nobody works on it."""
     log.error("task_halted", extra={"task": lease.fence.task_id, "code": code, "why": message})
-    await ledger.halt(lease.fence, code, message)
+    # Postgres takes no NUL, and a store may say anything.
+    await ledger.halt(lease.fence, code, message.replace("\0", ""))
     await give_back(ledger, lease)
 
 

@@ -4,7 +4,7 @@ import logging
 
 from engine.codes import message
 from engine.outcomes import decode
-from ledger.values import RunClaim
+from ledger.values import RunClaim, Verification
 from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.multipart import abort_recorded
@@ -35,12 +35,15 @@ class Finish:
         await self._close_uploads()
         await self._write_records()
         self._lease.check()
-        found = await self._context.ledger.end_run(self._claim, await self._single_reason())
+        found = await self._end()
         if found is None:
             raise LeaseLost
         if found.problems or found.gaps:
             log.error("run_does_not_add_up", extra={"task": self._context.facts.task_id, "found": str(found)})
             raise TaskFailed("TRF.0001", "; ".join((*found.problems, *found.gaps)))
+
+    async def _end(self) -> Verification | None:
+        return await self._context.ledger.end_run(self._claim, await self._single_reason())
 
     async def _close_uploads(self) -> None:
         for row in await self._context.ledger.open_uploads(self._context.facts.task_id):

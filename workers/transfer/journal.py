@@ -16,6 +16,8 @@ class Journal:
         self._context = context
         self._claim = claim
         self._waiting: list[Outcome] = []
+        # On its way: repeated as it is until an answer has come, whatever is added meanwhile.
+        self._batch: list[Outcome] = []
         self._seq = claim.seq
         self._full = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -40,8 +42,11 @@ class Journal:
     async def flush(self) -> None:
         """Journal what is waiting. Raises LeaseLost."""
         async with self._writing:
-            while self._waiting:
-                await self._checkpoint(self._waiting[: self._context.limits.flush_count])
+            while self._batch or self._waiting:
+                if not self._batch:
+                    most = self._context.limits.flush_count
+                    self._batch, self._waiting = self._waiting[:most], self._waiting[most:]
+                await self._checkpoint(self._batch)
 
     async def _checkpoint(self, batch: list[Outcome]) -> None:
         self._full.clear()
@@ -50,7 +55,7 @@ class Journal:
         )
         if not answer.alive:
             raise LeaseLost
-        del self._waiting[: len(batch)]
+        self._batch = []
         self._seq += 1
         self.closed = self.closed or answer.closed
         if answer.desired is not Desired.RUN:

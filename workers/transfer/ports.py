@@ -179,6 +179,10 @@ class FinishLedger(Protocol):
         """
         ...
 
+    async def end_batch(self, claim: RunClaim) -> Verification | None:
+        """Recount as for `end_run`; then the batch of a synchronisation task is removed. None: lease lost."""
+        ...
+
 
 class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, Protocol):
     """All of it."""

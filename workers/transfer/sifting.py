@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.objects import ObjectInfo
-from engine.failures import Meaning, Operation, Side, object_code
+from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key, is_own_output, key_problem, same_bucket
 from engine.manifest import Entry, encode
 from engine.march import Absent, Present, Sight, Unseen
@@ -97,7 +97,8 @@ class Sifter:
         return Outcome(
             idx=line, kind=OutcomeKind.FAIL, key=one.key, size=max(one.size, 0), etag=one.etag,
             evidence="", strength="", code=object_code(problem, Side.DESTINATION, Operation.PUT),
-            detail=f"{len(self.renamed(one.key))} bytes", finished_ms=self._clock.now_ms(), dst_etag="",
+            detail=f"{trf_code(problem, Side.DESTINATION, Operation.PUT)} {len(self.renamed(one.key))} bytes",
+            finished_ms=self._clock.now_ms(), dst_etag="",
         )  # fmt: skip
 
 

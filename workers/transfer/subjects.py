@@ -12,6 +12,7 @@ class Subject:
     """An object of a unit. `size` is UNKNOWN until a HEAD told; `weak`: no condition guards the write.
 
     `listed` keeps what the listing said: coverage is counted in its terms, whatever is read in the end.
+    `ours`: ETag of a bad copy that we left at the key ourselves.
     """
 
     idx: int
@@ -25,6 +26,7 @@ class Subject:
     crc64: int | None = None
     condition: Condition = ANY
     weak: bool = False
+    ours: str | None = None
 
     @classmethod
     def of(cls, idx: int, entry: Entry, dst_key: bytes) -> "Subject":

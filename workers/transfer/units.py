@@ -9,6 +9,7 @@ from ledger.values import UnitClaim
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.copying import Copier
+from workers.transfer.cutting import until_stopped
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
 from workers.transfer.signals import LeaseLost, Stopped
@@ -33,7 +34,8 @@ class UnitWork:
         left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
         flusher = asyncio.ensure_future(self._journal.run())
         try:
-            await self._until_stopped(left, len(entries))
+            lanes = together(self._lane(left) for _ in range(self._lanes(len(entries))))
+            await until_stopped(self._context, self._lease, lanes, flusher)
         finally:
             flusher.cancel()
             await asyncio.gather(flusher, return_exceptions=True)
@@ -41,26 +43,6 @@ class UnitWork:
                 await self._journal.flush()
         if not self._journal.closed:
             raise Stopped
-
-    async def _until_stopped(self, left: Iterator[tuple[int, Entry]], n: int) -> None:
-        """When the owner wants a stop, objects in the air get a moment to finish; then they are cut."""
-        work = asyncio.create_task(  # noqa: RUF006  awaited below, whatever happens
-            together(self._lane(left) for _ in range(self._lanes(n)))
-        )
-        stop = asyncio.create_task(self._context.stopping.wait())
-        lost = asyncio.create_task(self._lease.gone.wait())
-        try:
-            await asyncio.wait({work, stop, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done() and not lost.done():
-                moment = self._context.limits.grace
-                await asyncio.wait({work, lost}, timeout=moment, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise LeaseLost if lost.done() else Stopped
-            await work
-        finally:
-            for one in (work, stop, lost):
-                one.cancel()
-            await asyncio.gather(work, stop, lost, return_exceptions=True)
 
     def _lanes(self, n: int) -> int:
         return 1 if self._isolated else min(n, self._context.limits.runners)

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.values import OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, UnitClaim
+from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, UnitClaim
 from workers.transfer.board import Board
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
+from workers.transfer.cutting import until_stopped
 from workers.transfer.endings import AGAIN_AFTER, give_back, halt, run_to_its_end
 from workers.transfer.finish import Finish
 from workers.transfer.leases import Lease, LeaseKeeper
@@ -19,12 +20,14 @@ from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.prepare import prepare
 from workers.transfer.records import RecordWriter
 from workers.transfer.scan import RangeScan
+from workers.transfer.syncing import SyncFinish, SyncUnit
 from workers.transfer.units import UnitWork
 
 log = logging.getLogger(__name__)
 TICK = 0.2
 MOST_SURPRISES = 10
 Claim = RunClaim | RangeClaim | UnitClaim | RecordClaim
+Row = tuple[Leased, TaskId, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Worker:
         self._board = Board(ledger, stores, throttle, clock, random, self._limits)
         self._jobs: dict[asyncio.Task[None], str] = {}
         self._background: list[asyncio.Task[None]] = []
+        self._attempts: Counter[Row] = Counter()
         self._offers = self._table()
         self._closing = False
         self._beat = clock.monotonic()
@@ -137,17 +141,33 @@ class Worker:
         return True
 
     async def _job(self, offer: Offer, lease: Lease, claim: Claim) -> None:
+        attempts = self._attempt(claim)
         try:
-            async with self._board.using(lease.fence.task_id) as context:
-                await run_to_its_end(context, lease, offer.body(context, lease, claim), claim.attempts)
+            if await run_to_its_end(self._ledger, lease, self._inside(offer, lease, claim), attempts):
+                self._attempts.pop(_row(claim), None)
+        except asyncio.CancelledError:
+            async with asyncio.timeout(self._limits.grace / 2):
+                await give_back(self._ledger, lease)
+            raise
         except Exception as error:
             log.exception("job_failed", extra={"kind": offer.kind, "task": lease.fence.task_id})
-            if claim.attempts >= MOST_SURPRISES:
+            if attempts >= MOST_SURPRISES:
                 await halt(self._ledger, lease, "TRF.0001", repr(error))
             else:
                 await give_back(self._ledger, lease, delay=AGAIN_AFTER)
         finally:
             self._keeper.drop(lease)
+
+    def _attempt(self, claim: Claim) -> int:
+        """Which try this is. The ledger counts those of ranges and units, this process those of runs and lists."""
+        if isinstance(claim, RangeClaim | UnitClaim):
+            return claim.attempts
+        self._attempts[_row(claim)] += 1
+        return self._attempts[_row(claim)]
+
+    async def _inside(self, offer: Offer, lease: Lease, claim: Claim) -> None:
+        async with self._board.using(lease.fence.task_id) as context:
+            await offer.body(context, lease, claim)
 
     def _table(self) -> tuple[Offer, ...]:
         """What can be taken, in the order of urgency: what ends a run first."""
@@ -168,20 +188,27 @@ class Worker:
 
     async def _prepare(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)
-        await prepare(context, claim)
+        await until_stopped(context, lease, prepare(context, claim))
 
     async def _finish(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)
-        await Finish(context, lease, claim, self._keeper, self.name).run()
+        finish = SyncFinish if context.facts.sync_id else Finish
+        await finish(context, lease, claim, self._keeper, self.name).run()
 
     async def _record(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RecordClaim)
-        await RecordWriter(context, lease, claim).run()
+        await until_stopped(context, lease, RecordWriter(context, lease, claim).run())
 
     async def _scan(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RangeClaim)
-        await RangeScan(context, lease, claim).run()
+        await until_stopped(context, lease, RangeScan(context, lease, claim).run())
 
     async def _unit(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, UnitClaim)
-        await UnitWork(context, lease, claim, self._budget).run()
+        work = SyncUnit if context.facts.sync_id else UnitWork
+        await work(context, lease, claim, self._budget).run()
+
+
+def _row(claim: Claim) -> Row:
+    fence = claim.fence
+    return fence.table, fence.task_id, fence.run_no, fence.row

@@ -66,6 +66,7 @@ async def test_the_target_stays_as_it_is(target: str) -> None:
     assert names == ["accept-encoding", "host"]
 
 
+@pytest.mark.check(34)
 @pytest.mark.parametrize(
     "reply",
     [

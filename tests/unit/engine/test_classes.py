@@ -28,6 +28,7 @@ CASES = [
 ]
 
 
+@pytest.mark.check(44)
 @pytest.mark.parametrize(("cloud", "word", "kept"), CASES)
 def test_a_source_class_is_kept_by_how_long_a_read_waits(cloud, word, kept):
     assert destination_class(MAPPED, CloudType(cloud), word) == kept
@@ -41,6 +42,7 @@ def test_an_unknown_class_is_standard(cloud, word):
     assert is_known_class(cloud, word) is (word == "")
 
 
+@pytest.mark.check(44)
 @pytest.mark.parametrize("policy", ["STANDARD", "IA", "ARCHIVE", "DEEP_ARCHIVE"])
 def test_a_named_policy_wins_over_the_source(policy):
     assert destination_class(StoragePolicy(policy), CloudType.AWS, "GLACIER") == policy

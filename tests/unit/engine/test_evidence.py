@@ -96,6 +96,7 @@ GOOD = Landed(5, 5, NOON, NOON)
 BASIC, BY_CRC, NO_CHECK = ConsistencyCheck
 
 
+@pytest.mark.check(32, 34)
 @pytest.mark.parametrize(
     ("landed", "check", "problem"),
     [
@@ -121,6 +122,7 @@ def test_the_check_of_oms(landed, check, problem):
     assert consistency_problem(landed, check, want_kms=False) == problem
 
 
+@pytest.mark.check(33)
 @pytest.mark.parametrize(
     ("encryption", "want_kms", "always_encrypts", "problem"),
     [

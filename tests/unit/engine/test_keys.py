@@ -22,6 +22,7 @@ def spec(cloud, source, destination, *, region="r", prefix=""):
     )
 
 
+@pytest.mark.check(39)
 def test_the_save_prefix_goes_in_front_as_it_is():
     assert destination_key("oms_", b"a.txt") == b"oms_a.txt"
     assert destination_key("é/", b"\xff") == b"\xc3\xa9/\xff"
@@ -53,6 +54,7 @@ def test_only_oms_slash_is_the_workspace(key, inside):
     assert is_workspace(key) is inside
 
 
+@pytest.mark.check(23)
 def test_a_source_key_below_oms_is_migrated_like_any_other():
     assert not is_own_output(b"oms/x", "copy/", same_bucket=False)
 

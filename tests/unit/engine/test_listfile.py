@@ -13,10 +13,12 @@ def keys(*chunks):
     return [line.key for line in parse_lines(chunks)]
 
 
+@pytest.mark.check(1)
 def test_one_line_without_a_newline_is_one_object():
     assert list(parse_lines([b"test.txt"])) == [Line(1, b"test.txt", b"test.txt")]
 
 
+@pytest.mark.check(2)
 def test_percent_encoding_is_decoded_and_plus_stays():
     assert keys(b"%E4%B8%AD%E6%96%87.txt\na+b%20c%2Fd\n") == ["中文.txt".encode(), b"a+b c/d"]
 
@@ -30,6 +32,7 @@ def test_the_raw_line_is_kept_beside_the_key():
     assert list(parse_lines([b"a%20b"])) == [Line(1, b"a%20b", b"a b")]
 
 
+@pytest.mark.check(8)
 def test_blanks_belong_to_the_key():
     assert keys(b" a \n \n") == [b" a ", b" "]
 
@@ -56,6 +59,7 @@ def test_it_does_not_matter_how_the_file_is_cut(lines, data):
     assert list(parse_lines(chunks)) == list(parse_lines([whole]))
 
 
+@pytest.mark.check(5)
 @pytest.mark.parametrize("letter", ["a", "é", "😀"])
 def test_65535_characters_are_a_line_and_one_more_is_not(letter):
     assert keys((letter * 65_535 + "\r\n").encode()) == [(letter * 65_535).encode()]
@@ -79,6 +83,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory():
     assert read < 10
 
 
+@pytest.mark.check(3, 4)
 @pytest.mark.parametrize(
     ("key", "size", "content_type", "encoding", "code"),
     [

@@ -43,6 +43,7 @@ def test_whatever_the_store_allows_is_kept_or_the_object_is_too_large(limits, si
     assert all(left[0] + left[1] == right[0] for left, right in pairwise(ranges))
 
 
+@pytest.mark.check(35)
 @pytest.mark.parametrize(
     ("size", "lengths"),
     [

@@ -43,6 +43,7 @@ def pair(size, age, *, here=None, there=None, headed=True):
     return source, existing
 
 
+@pytest.mark.check(25, 26, 27, 28, 29)
 @pytest.mark.parametrize(("size", "age", "no", "default", "full"), TABLE)
 def test_the_modes_that_need_no_checksum(size, age, no, default, full):
     source, existing = pair(size, age) if size else (Candidate(5, NOON), None)
@@ -50,6 +51,7 @@ def test_the_modes_that_need_no_checksum(size, age, no, default, full):
         assert decide(source, existing, mode, want_kms=False) == expected
 
 
+@pytest.mark.check(30)
 @pytest.mark.parametrize(("size", "age", "no", "default", "full"), TABLE)
 @pytest.mark.parametrize("crcs", [(None, None), (1, None), (None, 1)])
 def test_without_both_checksums_crc64_is_the_default_mode(size, age, no, default, full, crcs):
@@ -58,6 +60,7 @@ def test_without_both_checksums_crc64_is_the_default_mode(size, age, no, default
     assert decide(source, existing, CRC, want_kms=False) == default
 
 
+@pytest.mark.check(30)
 @pytest.mark.parametrize("age", AGE)
 def test_with_both_checksums_only_they_count(age):
     assert decide(*pair("same size", age, here=7, there=7), CRC, want_kms=False) == SAME_CRC
@@ -82,6 +85,7 @@ def test_another_size_needs_no_checksum():
     assert decide(*pair("other size", "older", headed=False), CRC, want_kms=False) == SIZE
 
 
+@pytest.mark.check(26)
 @pytest.mark.parametrize(
     ("source_ms", "existing_ms", "expected"),
     [
@@ -96,6 +100,7 @@ def test_times_are_compared_in_whole_seconds(source_ms, existing_ms, expected):
     assert decide(Candidate(5, source_ms), existing, DEFAULT, want_kms=False) == expected
 
 
+@pytest.mark.check(34)
 def test_an_unknown_size_is_asked_for_once_and_then_copied():
     existing = Existing(5, NOON)
     assert decide(Candidate(UNKNOWN, UNKNOWN), existing, DEFAULT, want_kms=False) == SOURCE
@@ -175,6 +180,7 @@ def test_every_case_has_an_answer_after_at_most_one_head_of_each_side(source, ex
     assert len(asked) == len(set(asked))
 
 
+@pytest.mark.check(28)
 @given(EXISTINGS, st.booleans())
 def test_no_overwrite_never_overwrites(existing, kms):
     verdicts = {

@@ -21,6 +21,7 @@ def failed(key, detail=""):
     return Outcome(0, OutcomeKind.FAIL, key, 7, "etag", code="GET_SRC_OBJ_FAILURE", detail=detail)
 
 
+@pytest.mark.check(16)
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
@@ -55,6 +56,7 @@ def test_a_skip_line_names_the_rule():
     assert line(outcome, RecordKind.SKIP, NOON, UTC).split(b"\t")[4:] == [b"size_last_modified", b"skipped\n"]
 
 
+@pytest.mark.check(17)
 def test_a_failed_line_says_why_when_and_what_the_store_said():
     written = line(failed(b"a+b", "403 AccessDenied"), RecordKind.FAILED, NOON, UTC)
     assert written == b"GET_SRC_OBJ_FAILURE\t2024-01-02 03:04:05\ta%2Bb\ta+b\t403 AccessDenied\n"

@@ -47,6 +47,7 @@ def test_scopes_are_sorted_disjoint_pieces_under_their_prefix(task_type, entries
         assert scope.exact == (scope.hi == scope.lo + b"\0")
 
 
+@pytest.mark.check(38)
 def test_a_folder_a_name_and_the_whole_bucket():
     assert scopes(spec(TaskType.OBJECT, "d/", "f")) == (
         Scope(b"d/", b"d0", b"d/", exact=False),
@@ -113,6 +114,7 @@ def test_after_shows_nothing_below_a_cut(done, key):
         assert key >= just_after(done)
 
 
+@pytest.mark.check(41)
 @pytest.mark.parametrize(
     ("modified_ms", "since_s", "recent"),
     [(0, 0, True), (1_000_000, 1000, False), (1_000_001, 1000, True), (999_999, 1000, False)],

@@ -1,0 +1,11 @@
+"""One level of the keys at a time, as people look at a bucket."""
+
+from connectors.objects import FolderPage
+from connectors.s3.channel import Channel
+from connectors.s3.listing import Wanted, fetch
+
+
+async def list_folder(channel: Channel, prefix: bytes, after: bytes, limit: int) -> FolderPage:
+    """See `FolderLister.list_folder`."""
+    page = await fetch(channel, Wanted(prefix, after, limit, "/"))
+    return FolderPage(page.folders, page.objects, page.last() if page.truncated else None)

@@ -1,0 +1,429 @@
+"""Where work is cut, answers are lost and tasks share a process: nothing is lost, doubled, stuck or left behind."""
+
+import asyncio
+import gc
+import hashlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connectors.errors import Fatal
+from connectors.objects import Block
+from engine.failures import Meaning, Operation
+from engine.spec import ListFile, OverwriteMode, TaskType
+from ledger.postgres import PostgresLedger
+from ledger.values import (
+    Checkpointed,
+    NewSegment,
+    OpenWork,
+    RangeClaim,
+    StoredPart,
+    TaskFacts,
+    TaskId,
+    UnitClaim,
+    UploadRow,
+)
+from tests.transfer.world import SPEC, LocalStores, NoLimit, RealClock, World, endpoints_of
+from workers.transfer import calls, endings
+from workers.transfer.board import Board
+from workers.transfer.limits import Limits
+from workers.transfer.ports import StorePair
+
+MIB = 1 << 20
+LARGE = hashlib.shake_128(b"large").digest(40 * MIB)
+LIMITED = [{"start": "00:00", "end": "23:59", "max_bandwidth": MIB}]
+
+
+class Watched(PostgresLedger):
+    """The real ledger; a test may look on or interfere at some of its calls."""
+
+    on_claimed_unit: Callable[[], Awaitable[None]] | None = None
+    on_claimed_range: Callable[[], None] | None = None
+    on_part: Callable[[StoredPart], None] | None = None
+    before_checkpoint: Callable[[], Awaitable[None]] | None = None
+    after_checkpoint: Callable[[], Awaitable[None]] | None = None
+    units_claimed = 0
+
+    async def claim_unit(self, task_id: TaskId, worker: str, *, large: bool) -> UnitClaim | None:
+        claim = await super().claim_unit(task_id, worker, large=large)
+        if claim is not None:
+            self.units_claimed += 1
+            if self.on_claimed_unit:
+                await self.on_claimed_unit()
+        return claim
+
+    async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None:
+        claim = await super().claim_range(task_id, worker)
+        if claim is not None and self.on_claimed_range:
+            self.on_claimed_range()
+        return claim
+
+    async def add_parts(self, claim: UnitClaim, row: UploadRow, parts: Sequence[StoredPart]) -> bool:
+        if self.on_part:
+            self.on_part(parts[0])
+        return await super().add_parts(claim, row, parts)
+
+    async def checkpoint(
+        self, claim: UnitClaim, seq: int, indexes: Sequence[int], segments: Sequence[NewSegment]
+    ) -> Checkpointed:
+        if self.before_checkpoint:
+            await self.before_checkpoint()
+        answer = await super().checkpoint(claim, seq, indexes, segments)
+        if self.after_checkpoint:
+            await self.after_checkpoint()
+        return answer
+
+
+def watched(world: World, lease_seconds: float = 20.0) -> Watched:
+    """Put a watched ledger into the world."""
+    world.ledger = ledger = Watched(world.pool, lease_seconds=lease_seconds)
+    return ledger
+
+
+def once(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """`act` the first time, nothing afterwards."""
+    left = [act]
+
+    async def maybe() -> None:
+        if left:
+            await left.pop()()
+
+    return maybe
+
+
+async def fail() -> None:
+    raise RuntimeError("the ledger breaks")
+
+
+async def status(world: World, task_id: TaskId) -> int:
+    """The status of a task."""
+    row = await world.pool.fetch_one("SELECT status FROM task WHERE id = %s", [task_id])
+    assert row is not None
+    return int(row["status"])
+
+
+async def reached(world: World, task_id: TaskId, wanted: int, seconds: float) -> bool:
+    """Whether a task comes into a status within that time."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        if await status(world, task_id) == wanted:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses between tries."""
+    monkeypatch.setattr(endings, "AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(calls, "delays", lambda _: iter([0.01]))
+
+
+@pytest.mark.parametrize("body", [b"much longer than it was", LARGE], ids=["small", "large"])
+async def test_a_source_that_grows_before_it_is_read_still_adds_up(world: World, body: bytes) -> None:
+    world.source.put("from", b"object", b"short")
+
+    async def grow() -> None:
+        world.source.put("from", b"object", body)
+
+    watched(world).on_claimed_unit = once(grow)
+    ended = await world.migrate()
+    assert (ended.status, ended.code, ended.tally()) == (5, None, (1, 1, 0, 0)), ended.row
+    assert world.destination.get("into", b"object") == body
+
+
+async def test_a_store_that_never_answers_ends_the_task_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    world.stores.endpoints = endpoints_of("http://127.0.0.1:9", world.destination.url)
+    task_id = await world.task()
+    await world.run(seconds=15)
+    ended = await world.ended(task_id)
+    assert ended.status == 4
+    assert ended.code is not None
+
+
+async def test_an_upload_that_cannot_be_aborted_ends_the_task_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    world.source.put("from", b"large", LARGE)
+    world.destination.faults.add(op="upload_part", status=403, code="AccessDenied")
+    world.destination.faults.add(op="abort", status=403, code="AccessDenied")
+    task_id = await world.task()
+    await world.run(seconds=15)
+    assert (await world.ended(task_id)).status == 4
+
+
+class Keyless(LocalStores):
+    """Stores whose credentials are gone."""
+
+    async def open(self, facts: TaskFacts) -> StorePair:
+        raise Fatal(Meaning.BAD_CREDENTIALS, Operation.CHECK_BUCKET, message="the credentials are gone")
+
+
+async def test_credentials_that_are_gone_end_the_task_at_once_with_their_code(world: World) -> None:
+    world.stores = Keyless(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    task_id = await world.task()
+    await world.run(seconds=5)
+    ended = await world.ended(task_id)
+    assert (ended.status, ended.code) == (4, "TRF.0051")
+
+
+async def test_a_checkpoint_cut_after_its_commit_repeats_no_object(world: World) -> None:
+    for n in range(20):
+        world.source.put("from", b"%02d" % n, b"x")
+    world.source.faults.add(op="get", key="1*", delay_ms=1500)
+    world.limits = Limits(flush_every=0.2)
+    watched(world).after_checkpoint = once(lambda: asyncio.sleep(60))
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (20, 20, 0, 0))
+    assert world.source.counters().requests("get") == 20
+
+
+async def test_a_journal_that_breaks_ends_the_work_under_it(world: World) -> None:
+    world.source.put("from", b"fast", b"x")
+    world.source.put("from", b"slow", b"x")
+    world.source.faults.add(op="get", key="slow", times=1, delay_ms=8000)
+    ledger = watched(world)
+    ledger.before_checkpoint = once(fail)
+    began = time.monotonic()
+    ended = await world.migrate()
+    assert (ended.status, ended.tally(), ledger.units_claimed) == (5, (2, 2, 0, 0), 2)
+    assert time.monotonic() - began < 7
+
+
+NEVER = replace(SPEC, overwrite=OverwriteMode.NO_OVERWRITE)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"op": "put", "key": "oms/*/probe-*", "times": 1, "lost_answer": True},
+        {"op": "put", "key": "oms/*/probe-*", "times": 1, "after": 1, "status": 500, "code": "InternalError"},
+        {"op": "delete", "status": 403, "code": "AccessDenied"},
+    ],
+    ids=["lost", "broken", "no deleting"],
+)
+async def test_a_trial_of_conditional_writes_that_stumbles_fails_no_object(
+    world: World, fault: dict[str, Any]
+) -> None:
+    world.source.put("from", b"a", b"x")
+    world.destination.faults.add(**fault)
+    ended = await world.migrate(NEVER)
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0))
+    assert world.records("success")[0].endswith(b"(strong)")
+
+
+async def test_an_upload_begun_twice_leaves_none_open(world: World) -> None:
+    world.source.put("from", b"large", LARGE)
+    world.destination.faults.add(op="initiate", times=1, lost_answer=True)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0))
+    assert world.destination.uploads("into") == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"op": "upload_part", "status": 404, "code": "NoSuchUpload"},
+        {"op": "complete", "status": 400, "code": "InvalidPart"},
+    ],
+    ids=["upload", "part"],
+)
+async def test_an_upload_that_vanishes_is_begun_again(world: World, fault: dict[str, Any]) -> None:
+    world.source.put("from", b"large", LARGE)
+    world.destination.faults.add(times=1, **fault)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
+    assert world.destination.get("into", b"large") == LARGE
+    assert world.destination.uploads("into") == []
+
+
+async def test_a_large_object_completed_before_a_crash_is_not_sent_again(world: World) -> None:
+    world.source.put("from", b"large", LARGE)
+    watched(world).before_checkpoint = once(fail)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
+    assert world.destination.counters().requests("upload_part") == 3
+    assert world.destination.uploads("into") == []
+    assert await world.pool.fetch_all("SELECT 1 FROM upload WHERE state <> 'closed'") == []
+
+
+async def test_the_first_part_leaves_the_memory_when_it_is_sent(world: World) -> None:
+    world.source.put("from", b"large", LARGE)
+    world.limits = Limits(parts=1)
+    held: list[int] = []
+
+    def count(part: StoredPart) -> None:
+        held.append(sum(type(one) is Block and len(one) > MIB for one in gc.get_objects()))
+
+    watched(world).on_part = count
+    assert (await world.migrate()).status == 5
+    assert held[1:] == [0, 0]
+
+
+class Counted(LocalStores):
+    """Counts how often a task's stores are opened."""
+
+    opened = 0
+
+    async def open(self, facts: TaskFacts) -> StorePair:
+        self.opened += 1
+        return await super().open(facts)
+
+
+async def test_a_task_that_was_started_again_gets_its_new_credentials(world: World) -> None:
+    stores = Counted(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
+    task_id = await world.task()
+    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
+    async with board.using(task_id):
+        pass
+    async with board.using(task_id):
+        pass
+    assert stores.opened == 1
+    for paused in (3, 2):
+        await world.pool.execute(
+            "UPDATE task SET status = %s, version = version + 1 WHERE id = %s", [paused, task_id]
+        )
+    async with board.using(task_id) as context:
+        assert not context.stopping.is_set()
+    assert stores.opened == 2
+
+
+async def test_stores_of_a_task_that_has_ended_are_forgotten(world: World) -> None:
+    forgotten: list[TaskId] = []
+
+    class Forgetful(LocalStores):
+        async def forget(self, task_id: TaskId) -> None:
+            forgotten.append(task_id)
+
+    stores = Forgetful(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
+    task_id = await world.task()
+    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
+    async with board.using(task_id):
+        pass
+    await world.pool.execute("UPDATE task SET status = 3, version = version + 1 WHERE id = %s", [task_id])
+    await board.refresh()
+    assert forgotten == [task_id]
+
+
+@pytest.mark.parametrize("fault", [{"delay_ms": 20_000}, {"status": 503, "code": "SlowDown"}], ids=str)
+async def test_a_listing_that_hangs_does_not_keep_a_task_from_pausing(
+    world: World, fault: dict[str, Any]
+) -> None:
+    world.source.put("from", b"a", b"x")
+    hangs = asyncio.Event()
+
+    def hang() -> None:
+        world.source.faults.add(op="list", **fault)
+        hangs.set()
+
+    watched(world).on_claimed_range = hang
+    task_id = await world.task()
+    running = asyncio.create_task(world.run(seconds=10))
+    await asyncio.wait_for(hangs.wait(), 10)
+    await asyncio.sleep(0.5)
+    await world.pool.execute("UPDATE task SET status = 7, desired = 'pause' WHERE id = %s", [task_id])
+    paused = await reached(world, task_id, 3, 3.0)
+    await running
+    assert paused
+
+
+async def test_a_worker_that_stops_gives_back_what_hangs(world: World) -> None:
+    world.source.faults.add(delay_ms=20_000)
+    await world.task()
+    worker = world.worker()
+    slice_ = asyncio.create_task(worker.run_slice(30))
+    while not worker.leases:
+        await asyncio.sleep(0.05)
+    began = time.monotonic()
+    await worker.stop()
+    assert time.monotonic() - began < 3
+    await slice_
+    row = await world.pool.fetch_one("SELECT lease_until <= clock_timestamp() AS free FROM run")
+    assert row == {"free": True}
+
+
+async def test_records_are_written_under_the_limit(world: World) -> None:
+    for n in range(10):
+        world.source.put("from", b"%d" % n, b"x" * 100)
+    task_id = await world.task(bandwidth=LIMITED)
+    await world.run()
+    assert (await world.ended(task_id)).status == 5
+    lines = sum(len(line) + 1 for line in world.records("success"))
+    assert sum(n for bucket, _, n in world.throttle.taken if bucket == "write") == 10 * 100 + lines
+
+
+class Stingy(NoLimit):
+    """Grants nothing to one task until told to."""
+
+    def __init__(self, task_id: TaskId) -> None:
+        super().__init__()
+        self.task_id = task_id
+        self.open = asyncio.Event()
+
+    async def take(self, task_id: int, bucket: str, rate: int, n: int) -> None:
+        if task_id == self.task_id and rate:
+            await self.open.wait()
+
+
+async def test_a_task_that_waits_for_its_limit_holds_up_no_other(world: World) -> None:
+    for n in range(5_000):
+        world.source.put("from", b"a/%04d" % n, b"x" * 1000)
+    world.source.put("from", b"b/1", b"x")
+    world.limits = Limits(units=2, bytes_in_flight=2 * MIB)
+    slow = await world.task(
+        replace(SPEC, source=replace(SPEC.source, object_keys=("a/",))), bandwidth=LIMITED
+    )
+    throttle = Stingy(slow)
+    world.throttle = throttle
+    running = asyncio.create_task(world.run(seconds=40))
+    ledger = watched(world)
+    while ledger.units_claimed < 2:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    quick = await world.task(replace(SPEC, source=replace(SPEC.source, object_keys=("b/",))))
+    done = await reached(world, quick, 5, 8.0)
+    throttle.open.set()
+    await running
+    assert done
+    assert await status(world, slow) == 5
+
+
+async def test_good_order_is_no_failed_attempt(world: World) -> None:
+    task_id = await world.task()
+    await world.pool.execute("UPDATE run SET phase = 'active'")
+    await world.pool.execute(
+        "INSERT INTO unit (task_id, run_no, page_no, chunk_no, manifest, n, bytes, large, done)"
+        " VALUES (%s, 1, 0, 0, '', 1, 0, false, B'0')",
+        [task_id],
+    )
+    for delay, attempts in ((0.0, 1), (0.0, 1), (0.001, 1), (0.0, 2), (0.0, 1)):
+        claim = await world.ledger.claim_unit(task_id, "w", large=False)
+        assert claim is not None
+        assert claim.attempts == attempts
+        await world.ledger.release(claim.fence, delay=delay)
+        await asyncio.sleep(0.01)
+
+
+async def test_a_list_with_thousands_of_equal_lines_is_counted_line_by_line(world: World) -> None:
+    world.source.put("from", b"a", b"x")
+    world.source.put("from", b"b", b"x")
+    world.destination.create_bucket("lists")
+    world.destination.put(
+        "lists", b"l.txt", b"b\n" * 2500 + b"a\n" * 1500, headers={"content-type": "text/plain"}
+    )
+    spec = replace(
+        SPEC,
+        task_type=TaskType.LIST,
+        source=replace(SPEC.source, object_keys=(), list_file=ListFile("lists", "l.txt")),
+    )
+    ended = await world.migrate(spec)
+    assert (ended.status, ended.tally()) == (5, (4000, 2, 3998, 0)), ended.row

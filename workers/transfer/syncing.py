@@ -1,0 +1,53 @@
+"""Batches of synchronisation tasks: units and ends like any other, but no single failure stops the task (OMS 5.3)."""
+
+from connectors.errors import Fatal
+from engine.failures import Operation, Side, object_code
+from engine.keys import destination_key, key_problem
+from engine.manifest import Entry
+from engine.outcomes import Outcome
+from ledger.values import UnitClaim, Verification
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.copying import Copier
+from workers.transfer.finish import Finish
+from workers.transfer.leases import Lease
+from workers.transfer.subjects import Subject
+from workers.transfer.units import UnitWork
+
+
+class SyncUnit(UnitWork):
+    """The unit of a batch: every key gets an outcome, whatever the buckets say."""
+
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+        super().__init__(context, lease, claim, budget)
+        self._copier = SyncCopier(context, lease, claim, budget)
+
+    async def _ask_the_bucket(self) -> None:
+        """Whatever it would answer, the next event is tried again."""
+        self._context.narrow()
+
+
+class SyncCopier(Copier):
+    """What would stop a task fails the object: the next event may find things mended."""
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome:
+        """What became of one key of an event. Raises LeaseLost."""
+        subject = Subject.of(idx, entry, self._renamed(entry.key))
+        problem = key_problem(subject.dst_key, self._context.pair.destination.traits.max_key_bytes)
+        if problem is not None:
+            word = object_code(problem, Side.DESTINATION, Operation.PUT)
+            return self._failed(subject, word, f"{len(subject.dst_key)} bytes")
+        try:
+            return await super().copy(idx, entry)
+        except Fatal as error:
+            return self._refused(subject, error)
+
+    def _renamed(self, key: bytes) -> bytes:
+        return destination_key(self._context.facts.spec.destination.save_prefix, key)
+
+
+class SyncFinish(Finish):
+    """The end of a batch: its lists are written, and nothing else of it stays."""
+
+    async def _end(self) -> Verification | None:
+        return await self._context.ledger.end_batch(self._claim)
