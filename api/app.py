@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -17,12 +18,14 @@ from api.context import Services
 from api.database import Database
 from api.doorbell import Bells
 from api.edge import Edge
+from api.groups import routes as group_routes
 from api.iam import routes as iam_routes
 from api.iam.logins import Logins
 from api.ops import routes as ops_routes
 from api.ops.metrics import Metrics
 from api.privacy import routes as privacy_routes
 from api.settings import Settings, read_settings
+from api.sync import routes as sync_routes
 from api.tasks import routes as task_routes
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
@@ -30,6 +33,20 @@ from api.versions import routes as version_routes
 from connectors.endpoints import load_endpoints
 from connectors.wire import Wire
 from ledger import sessions
+
+# `/{version}` matches every single word, so it stands last.
+_ROUTERS: Final = (
+    ops_routes.router,
+    iam_routes.login_router,
+    iam_routes.router,
+    task_routes.router,
+    group_routes.router,
+    sync_routes.router,
+    bucket_routes.router,
+    cloud_routes.router,
+    privacy_routes.router,
+    version_routes.router,
+)
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -49,10 +66,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.state.services = parts
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     errors.install(app)
-    # `/{version}` matches every single word, so it stands last.
-    for router in (ops_routes.router, iam_routes.login_router, iam_routes.router, task_routes.router):
+    for router in _ROUTERS:
         app.include_router(router)
-    app.include_router(version_routes.router)
     return Edge(app, parts.metrics)
 
 
@@ -78,8 +93,7 @@ def _lifespan(parts: Services) -> Callable[[FastAPI], AbstractAsyncContextManage
             yield
         finally:
             parts.bells.close()
-            await asyncio.shield(parts.wire.close())
-            await asyncio.shield(parts.database.close())
+            await asyncio.shield(asyncio.gather(parts.wire.close(), parts.database.close()))
 
     return lifespan
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.openapi import allowed_methods
 from api.validation import first_fault
 from engine import codes
+from engine.group_states import GroupRefused
 from engine.states import Refused
 
 INTERNAL_CODE = "OMS.1001"
@@ -66,6 +67,7 @@ def install(app: FastAPI) -> None:
     """Registers the handlers that bring every exception into the one form."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(GroupRefused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     for busy in (OperationalError, InterfaceError, PoolTimeoutError):
@@ -79,7 +81,7 @@ async def _api_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)
+    assert isinstance(error, Refused | GroupRefused)
     return error_answer(error.code, codes.message(error.code), codes.http_status(error.code))
 
 

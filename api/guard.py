@@ -67,12 +67,20 @@ class GuardedRoute(OpenRoute):
 class ProjectRoute(GuardedRoute):
     """A route below `/v2/{project_id}`: the caller's project and role must fit."""
 
+    only_looks = False
+
     async def admit(self, request: Request) -> None:
         """As GuardedRoute, then compares the project and the role; raises ApiError 401 or 403."""
         caller = await authenticate(request)
         request.state.caller = caller
         request.state.project = await _project_of(request, caller)
-        _check_role(caller.principal.role, request.method)
+        _check_role(caller.principal.role, looks=self.only_looks or request.method in _READING)
+
+
+class LookingRoute(ProjectRoute):
+    """A route that changes nothing, whatever its method: the reader's too."""
+
+    only_looks = True
 
 
 async def authenticate(request: Request) -> Caller:
@@ -101,8 +109,12 @@ def project_of(request: Request) -> Project:
 def actor_of(request: Request) -> Actor:
     """The caller as audit rows name them."""
     caller = caller_of(request)
-    source_ip = request.client.host if request.client else ""
-    return Actor(project_of(request).id, caller.principal.name, request.state.request_id, source_ip)
+    return Actor(project_of(request).id, caller.principal.name, request.state.request_id, address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from, "" when the server does not know."""
+    return request.client.host if request.client else ""
 
 
 async def _by_token(parts: Services, value: str) -> Caller:
@@ -176,10 +188,10 @@ async def _project_of(request: Request, caller: Caller) -> Project:
     return found[0]
 
 
-def _check_role(role: Role, method: str) -> None:
+def _check_role(role: Role, *, looks: bool) -> None:
     if role is Role.NONE:
         raise ApiError("OMS.0206")
-    if role is Role.READER and method not in _READING:
+    if role is Role.READER and not looks:
         raise ApiError("OMS.0205")
 
 

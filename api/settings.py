@@ -32,8 +32,15 @@ class Settings:
     public_url: str | None = None
     tasks_per_day: int = 1500
     tasks_waiting: int = 1500
+    groups_per_day: int = 100
+    group_task_objects: int = 100_000
+    group_task_bytes: int = 1 << 40
+    sync_tasks: int = 5
+    sync_backlog: int = 100_000
+    sync_event_keys: int = 100
     since_unit: SinceUnit = SinceUnit.MILLISECONDS
     database_connections: int = 10
+    agreement_required: bool = False
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -49,8 +56,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=values.get("OMS_PUBLIC_URL") or None,
         tasks_per_day=_number(values, "OMS_TASKS_PER_DAY", 1500),
         tasks_waiting=_number(values, "OMS_TASKS_WAITING", 1500),
+        groups_per_day=_number(values, "OMS_GROUPS_PER_DAY", 100),
+        group_task_objects=_number(values, "OMS_GROUP_TASK_OBJECTS", 100_000),
+        group_task_bytes=_number(values, "OMS_GROUP_TASK_BYTES", 1 << 40),
+        sync_tasks=_number(values, "OMS_SYNC_TASKS", 5),
+        sync_backlog=_number(values, "OMS_SYNC_BACKLOG", 100_000),
+        sync_event_keys=_number(values, "OMS_SYNC_EVENT_KEYS", 100),
         since_unit=_unit(values.get("OMS_COMPAT_MIGRATE_SINCE_RESPONSE") or SinceUnit.MILLISECONDS),
         database_connections=_number(values, "OMS_API_DATABASE_CONNECTIONS", 10),
+        agreement_required=_switch(values, "OMS_REQUIRE_PRIVACY_AGREEMENT"),
     )
 
 
@@ -68,6 +82,13 @@ def _number(values: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise SettingsError(f"{name} must be a positive whole number")
     return int(text)
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    text = (values.get(name) or "false").lower()
+    if text not in ("true", "false"):
+        raise SettingsError(f"{name} must be true or false")
+    return text == "true"
 
 
 def _unit(text: str) -> SinceUnit:

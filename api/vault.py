@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.locations import Credentials
 from engine.failures import Side
-from ledger import credentials
+from ledger import credentials, sync_credentials
 from ledger.iam import SealedKey
 from ledger.seal import KeyRing, Sealed, access_key_place, access_token_place
 from ledger.values import TaskId
@@ -55,6 +55,12 @@ class Vault:
     ) -> None:
         """Stores the keys of a task in place of any it had."""
         await credentials.keep(connection, self._ring, task_id, project_id, keys.by_side())
+
+    async def keep_sync(
+        self, connection: AsyncConnection, sync_id: str, project_id: str, keys: TaskKeys
+    ) -> None:
+        """Stores the keys of a synchronisation task in place of any it had."""
+        await sync_credentials.keep(connection, self._ring, sync_id, project_id, keys.by_side())
 
     def secret_of(self, key: SealedKey) -> str:
         """The secret of an access key. Raises SealError when the row was tampered with."""

@@ -1,40 +1,20 @@
-"""`oms admin`: users, projects, access keys, and multipart uploads that nobody will complete."""
+"""`oms admin`: users, projects, access keys, topics, and multipart uploads that nobody will complete."""
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import click
 from argon2 import PasswordHasher
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cli.admin_database import Ledger, find_ledger
+from cli.admin_database import Where, print_table
+from cli.admin_topics import topics
 from ledger import iam_admin
 from ledger.iam import Domain, Principal, Role
 from ledger.iam_admin import NewAccessKey
 
-T = TypeVar("T")
 _FEWEST_CHARACTERS = 8
-
-
-@dataclass(slots=True)
-class Where:
-    """Which installation; looked up when a command needs it."""
-
-    data_dir: Path | None
-
-    @property
-    def ledger(self) -> Ledger:
-        """Its database."""
-        return find_ledger(self.data_dir)
-
-    def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """One transaction on it."""
-        return self.ledger.run(work)
 
 
 @click.group()
@@ -72,7 +52,7 @@ def list_users(where: Where) -> None:
         (user.id, user.domain.name, user.name, user.role.value, "yes" if user.enabled else "no")
         for user in where.run(iam_admin.users)
     ]
-    _print(("id", "domain", "name", "role", "enabled"), rows)
+    print_table(("id", "domain", "name", "role", "enabled"), rows)
 
 
 @users.command("add")
@@ -130,7 +110,9 @@ def change_password(where: Where, name: str, domain: str | None) -> None:
 def list_projects(where: Where) -> None:
     """Shows all projects."""
     found = where.run(iam_admin.projects)
-    _print(("id", "domain", "name"), [(project.id, project.domain.name, project.name) for project in found])
+    print_table(
+        ("id", "domain", "name"), [(project.id, project.domain.name, project.name) for project in found]
+    )
 
 
 @projects.command("add")
@@ -159,7 +141,7 @@ def list_keys(where: Where) -> None:
         )
         for key in where.run(iam_admin.access_keys)
     ]
-    _print(("access key", "user", "created", "ends"), rows)
+    print_table(("access key", "user", "created", "ends"), rows)
 
 
 @keys.command("add")
@@ -172,6 +154,24 @@ def add_key(where: Where, user: str, domain: str | None) -> None:
 
     async def work(connection: AsyncConnection) -> NewAccessKey:
         return await iam_admin.add_access_key(connection, ring, (await _user(connection, user, domain)).id)
+
+    _print_key(where.run(work))
+
+
+@keys.command("issue")
+@click.argument("user")
+@click.option("--domain", help="The account; not needed when the name is used once.")
+@click.option(
+    "--hours", type=click.FloatRange(0.25, 24 * 7), default=24.0, show_default=True
+)
+@click.pass_obj
+def issue_key(where: Where, user: str, domain: str | None, hours: float) -> None:
+    """Issues a temporary access key with its security token."""
+    ring = where.ledger.ring()
+
+    async def work(connection: AsyncConnection) -> NewAccessKey:
+        owner = await _user(connection, user, domain)
+        return await iam_admin.add_access_key(connection, ring, owner.id, timedelta(hours=hours))
 
     _print_key(where.run(work))
 
@@ -210,7 +210,7 @@ def list_uploads(where: Where) -> None:
          upload.upload_id, f"{upload.created_at:%F %T}")
         for upload in where.run(iam_admin.leaked_uploads)
     ]  # fmt: skip
-    _print(("task", "bucket", "key", "upload id", "begun"), rows)
+    print_table(("task", "bucket", "key", "upload id", "begun"), rows)
 
 
 def _set_enabled(where: Where, name: str, domain: str | None, *, enabled: bool) -> None:
@@ -257,12 +257,10 @@ def _new_password() -> str:
     return password
 
 
-def _print(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*titles, box=None)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
 def _print_key(key: NewAccessKey) -> None:
     click.echo(f"access_key {key.access_key}\nsecret_key {key.secret_key}")
+    if key.expires_at is not None:
+        click.echo(f"security_token {key.security_token}\nexpires_at {key.expires_at:%FT%TZ}")
+
+
+command.add_command(topics)

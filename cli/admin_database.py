@@ -1,12 +1,15 @@
 """How `oms admin` reaches the ledger: by the environment, or through the data directory of a running `oms up`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from rich.console import Console
+from rich.table import Table
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +51,30 @@ class Ledger:
                 return await work(connection)
         finally:
             await engine.dispose()
+
+
+@dataclass(slots=True)
+class Where:
+    """Which installation; looked up when a command needs it."""
+
+    data_dir: Path | None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its database."""
+        return find_ledger(self.data_dir)
+
+    def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """One transaction on it."""
+        return self.ledger.run(work)
+
+
+def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns for a terminal; one row a line for a pipe."""
+    table = Table(*titles, box=None)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def find_ledger(data_dir: Path | None) -> Ledger:

@@ -127,7 +127,13 @@ class Deleter(Protocol):
 
 
 class Restorer(Protocol):
-    async def restore(self, key: bytes, days: int, tier: str) -> None: ...
+    async def restore(self, key: bytes, days: int, tier: str) -> None:
+        """Ask an archived object back for `days` (0: as the store has it); `head` shows when it can be read.
+
+        `tier` is Expedited, Standard or Bulk (clouds.md C2). Idempotent: a restore that runs, or has ended, is no
+        error. Rejected when the object is not archived or the tier does not fit its class.
+        """
+        ...
 
 
 class ServerSideCopier(Protocol):

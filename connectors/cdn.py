@@ -48,7 +48,7 @@ class CdnProbe:
         for form in preferred:
             sight = await self._ask("GET", key, size, form)
             if sight.status != 403:
-                self._form = form
+                self._form = form if sight.status else self._form
                 break
         return sight
 

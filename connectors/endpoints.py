@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from connectors.hosts import vendor_host
 from connectors.s3.dialects import DIALECTS, Addressing, Dialect, Signature
 from connectors.wire.request import Route, Target
 
@@ -68,16 +69,16 @@ class Endpoints:
                 return line
         return _vendor_endpoint(cloud_type, region)
 
-    def home_regions(self, cloud_type: str, own: str) -> tuple[str, ...]:
+    def home_regions(self, cloud_type: str, home: str) -> tuple[str, ...]:
         """Where to ask about a cloud's buckets when no region is given: each host of the file once.
 
-        Without a line for the cloud: the region whose host tells of all. `own` stands for `"*"`.
+        `home` stands for a line of every region, and is asked at the vendor's when the file has no line.
         """
         hosts: dict[tuple[str, int], str] = {}
         for line in self.lines:
             if line.cloud_type in (ANY, cloud_type):
-                hosts.setdefault((line.host, line.port), _region_asked(line, cloud_type, own))
-        return tuple(dict.fromkeys(hosts.values())) or (_region_of_all(cloud_type, own),)
+                hosts.setdefault((line.host, line.port), home if line.region == ANY else line.region)
+        return tuple(dict.fromkeys(hosts.values())) or (home,)
 
     def has_line(self, cloud_type: str, region: str) -> bool:
         """True when the file knows the cloud's region."""
@@ -94,17 +95,6 @@ class Endpoints:
     def names_host(self, cloud_type: str, host: str) -> bool:
         """True when the file allows `host` for a cloud type such as URLSource, CDN or SMN."""
         return any(line.cloud_type in (ANY, cloud_type) and line.host == host.lower() for line in self.lines)
-
-
-_FIRST_REGIONS = {"AWS": "us-east-1"}
-
-
-def _region_of_all(cloud_type: str, own: str) -> str:
-    return _FIRST_REGIONS.get(cloud_type, own)
-
-
-def _region_asked(line: Endpoint, cloud_type: str, own: str) -> str:
-    return _region_of_all(cloud_type, own) if line.region == ANY else line.region
 
 
 class _Line(BaseModel):
@@ -200,7 +190,11 @@ def _dialect(name: str | None, host: str) -> Dialect:
         return DIALECTS[name]
     if host.endswith(_AWS_SUFFIXES):
         return DIALECTS["aws"]
-    return DIALECTS["obs" if host.endswith(_OBS_SUFFIXES) else "s3"]
+    if host.endswith(_OBS_SUFFIXES):
+        return DIALECTS["obs"]
+    # Some vendors speak S3 on hosts of their own beside the native ones.
+    theirs = (one for one in DIALECTS.values() if one.hosts and host.endswith(one.hosts))
+    return DIALECTS["s3"] if host.startswith("s3.") else next(theirs, DIALECTS["s3"])
 
 
 def _addressing(dialect: Dialect, host: str) -> Addressing:
@@ -222,8 +216,12 @@ def _read_connect(text: str | None) -> tuple[str, int] | None:
 
 def _vendor_endpoint(cloud_type: str, region: str) -> Endpoint:
     # The region becomes part of a host name, so nothing but a plain label may stand there.
-    if not _REGION.fullmatch(region):
+    label = region.lower().replace("_", "-")
+    if not _REGION.fullmatch(label):
         raise EndpointError("this is no region name")
+    found = vendor_host(cloud_type, label)
+    if found is not None:
+        return _public(cloud_type, region, found[0], DIALECTS[found[1]])
     match cloud_type:
         case "AWS":
             host, dialect = f"s3.{region}.{_aws_domain(region)}", DIALECTS["aws"]
@@ -231,6 +229,10 @@ def _vendor_endpoint(cloud_type: str, region: str) -> Endpoint:
             host, dialect = f"obs.{region}.{_obs_domain(region)}", DIALECTS["obs"]
         case _:
             raise EndpointError(f"no endpoint is known for {cloud_type}")
+    return _public(cloud_type, region, host, dialect)
+
+
+def _public(cloud_type: str, region: str, host: str, dialect: Dialect) -> Endpoint:
     return Endpoint(cloud_type, region, "https", host, 443, dialect, dialect.signature, dialect.addressing)
 
 

@@ -11,13 +11,17 @@ NO_TOKEN = SecretStr("")
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A bucket as a task names it. `cloud_type` is the API's word; the destination is "HEC"."""
+    """A bucket as a task names it. `cloud_type` is the API's word; the destination is "HEC".
+
+    `app_id` is the number of a Tencent account, which is part of its buckets' names.
+    """
 
     cloud_type: str
     region: str
     bucket: str
     side: Side
     requester_pays: bool = False
+    app_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class Block:
 class ReadAnswer:
     """The exact bytes that were asked for, and the headers of that answer (no HEAD needed)."""
 
-    data: bytes
+    data: bytes | bytearray
     head: ObjectHead
 
 

@@ -1,19 +1,22 @@
 """Opens the store that a task names; the only module that knows all clouds."""
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 
+from connectors.bos.store import BosStore
 from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
 from connectors.s3.channel import Channel
-from connectors.s3.dialects import Addressing
+from connectors.s3.dialects import Addressing, Dialect
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
 from connectors.wire import Wire
 
-_S3_CLOUDS = frozenset({"AWS", "HuaweiCloud", "HEC"})
+_S3_CLOUDS = frozenset({"AWS", "HuaweiCloud", "HEC", "Aliyun", "Tencent", "KingsoftCloud", "Baidu"})
+_STORES: Mapping[str, type[S3Store]] = {"obs": ObsStore, "bos": BosStore}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _HOST_LABELS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -45,9 +48,7 @@ def open_account(
 ) -> BucketLister:
     """The account behind the keys, asked at the host of `region`; no request is sent. Raises as `open_store`."""
     endpoint = _endpoint(cloud_type, region, endpoints)
-    place = Place(
-        endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing
-    )
+    place = Place(endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing)
     return _s3_store(place, credentials, wire)
 
 
@@ -64,7 +65,7 @@ def _endpoint(cloud_type: str, region: str, endpoints: Endpoints) -> Endpoint:
 
 def _s3_store(place: Place, credentials: Credentials, wire: Wire) -> S3Store:
     channel = Channel(wire, place, _account(credentials), _name(place, credentials))
-    return ObsStore(channel) if place.dialect.name == "obs" else S3Store(channel)
+    return _STORES.get(place.dialect.name, S3Store)(channel)
 
 
 def _account(credentials: Credentials) -> Account:
@@ -81,17 +82,25 @@ def _place(location: Location, endpoint: Endpoint) -> Place:
         # A wildcard certificate covers one label only.
         addressing = Addressing.PATH
     names = _BUCKET if addressing is Addressing.PATH else _HOST_LABELS
-    if not names.fullmatch(location.bucket):
+    bucket = _bucket(location, endpoint.dialect)
+    if not names.fullmatch(bucket):
         raise ValueError("this is no bucket name")
     return Place(
         target=endpoint.target,
-        bucket=location.bucket,
+        bucket=bucket,
         region=location.region,
         dialect=endpoint.dialect,
         signature=endpoint.signature,
         addressing=addressing,
         requester_pays=location.requester_pays,
     )
+
+
+def _bucket(location: Location, dialect: Dialect) -> str:
+    ending = f"-{location.app_id}"
+    if not (dialect.app_id_in_bucket and location.app_id) or location.bucket.endswith(ending):
+        return location.bucket
+    return location.bucket + ending
 
 
 def _name(place: Place, credentials: Credentials) -> str:

@@ -86,7 +86,7 @@ def forms(kind: CdnAuthentication, key: bytes) -> tuple[CdnForm, ...]:
     return tuple(CdnForm(decoded, second) for decoded in decodings for second in seconds)
 
 
-def signed_target(access: CdnAccess, get: CdnGet, form: CdnForm = CdnForm()) -> str:  # noqa: B008 - frozen
+def signed_target(access: CdnAccess, get: CdnGet, form: CdnForm = CdnForm()) -> str:
     """The encoded path and query to ask the CDN for, good for this one request."""
     path = _path(get.key)
     match access.kind:
@@ -98,17 +98,12 @@ def signed_target(access: CdnAccess, get: CdnGet, form: CdnForm = CdnForm()) -> 
             return _qiniu(access, path, _deadline(get))
         case CdnAuthentication.KSYUN_PRIVATE_AUTHENTICATION:
             return _ksyun(access, path, get)
-        case CdnAuthentication.ALIYUN_OSS_A:
-            return f"{path}?auth_key={_type_a(access.key, path, get, form)}"
-        case CdnAuthentication.TENCENT_COS_A:
-            return f"{path}?sign={_type_a(access.key, path, get, form)}"
+        case CdnAuthentication.ALIYUN_OSS_A | CdnAuthentication.TENCENT_COS_A:
+            return _type_a(access, path, get, form)
         case CdnAuthentication.ALIYUN_OSS_B | CdnAuthentication.TENCENT_COS_B:
             return _type_b(access.key, path, get, form)
-        case CdnAuthentication.ALIYUN_OSS_C:
-            stamp = f"{get.now_s:X}"
-            return f"/{_md5(access.key, _hashed(path, form), stamp)}/{stamp}{path}"
-        case CdnAuthentication.TENCENT_COS_C:
-            return _tencent_c(access.key, path, get, form)
+        case CdnAuthentication.ALIYUN_OSS_C | CdnAuthentication.TENCENT_COS_C:
+            return _type_c(access, path, get, form)
         case CdnAuthentication.TENCENT_COS_D:
             stamp = f"{get.now_s:x}" if form.second else str(get.now_s)
             return f"{path}?sign={_md5(access.key, _hashed(path, form), stamp)}&t={stamp}"
@@ -116,9 +111,10 @@ def signed_target(access: CdnAccess, get: CdnGet, form: CdnForm = CdnForm()) -> 
             assert_never(access.kind)
 
 
-def _type_a(secret: str, path: str, get: CdnGet, form: CdnForm) -> str:
+def _type_a(access: CdnAccess, path: str, get: CdnGet, form: CdnForm) -> str:
+    name = "auth_key" if access.kind is CdnAuthentication.ALIYUN_OSS_A else "sign"
     stamp = f"{get.now_s}-{get.nonce}-0"
-    return f"{stamp}-{_md5(_hashed(path, form), f'-{stamp}-{secret}')}"
+    return f"{path}?{name}={stamp}-{_md5(_hashed(path, form), f'-{stamp}-{access.key}')}"
 
 
 def _type_b(secret: str, path: str, get: CdnGet, form: CdnForm) -> str:
@@ -126,11 +122,11 @@ def _type_b(secret: str, path: str, get: CdnGet, form: CdnForm) -> str:
     return f"/{stamp}/{_md5(secret, stamp, _hashed(path, form))}{path}"
 
 
-def _tencent_c(secret: str, path: str, get: CdnGet, form: CdnForm) -> str:
+def _type_c(access: CdnAccess, path: str, get: CdnGet, form: CdnForm) -> str:
     if form.second:
-        return f"/{_md5(secret, str(get.now_s), _hashed(path, form))}/{get.now_s}{path}"
-    stamp = f"{get.now_s:x}"
-    return f"/{_md5(secret, _hashed(path, form), stamp)}/{stamp}{path}"
+        return f"/{_md5(access.key, str(get.now_s), _hashed(path, form))}/{get.now_s}{path}"
+    stamp = f"{get.now_s:X}" if access.kind is CdnAuthentication.ALIYUN_OSS_C else f"{get.now_s:x}"
+    return f"/{_md5(access.key, _hashed(path, form), stamp)}/{stamp}{path}"
 
 
 def _qiniu(access: CdnAccess, path: str, deadline: int) -> str:
@@ -144,7 +140,9 @@ def _ksyun(access: CdnAccess, path: str, get: CdnGet) -> str:
     resource = f"/{access.bucket}/{quote_plus(get.key, safe='*~/')}".replace("//", "/%2F")
     digest = _hmac_sha1(access.secret_key, f"{get.method}\n\n\n{deadline}\n{resource}")
     signature = quote(base64.b64encode(digest).decode(), safe="")
-    return f"{path}?Signature={signature}&Expires={deadline}&KSSAccessKeyId={quote(access.access_key, safe='')}"
+    return (
+        f"{path}?Signature={signature}&Expires={deadline}&KSSAccessKeyId={quote(access.access_key, safe='')}"
+    )
 
 
 def _path(key: bytes) -> str:

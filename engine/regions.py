@@ -23,6 +23,11 @@ class Regions:
         found = (region.description for region in self.clouds.get(cloud_type, ()) if region.value == value)
         return next(found, None)
 
+    def home(self, cloud_type: str, own: str | None) -> str:
+        """Where to ask about all buckets of a cloud: its first region, or our own where the cloud is ours."""
+        known = [region.value for region in self.clouds.get(cloud_type, ())]
+        return own if own in known else next(iter(known), "")
+
 
 # Names that Amazon's location call still gives for its two oldest regions.
 _OLD_NAMES: Mapping[str, Mapping[str, str]] = {"AWS": {"": "us-east-1", "US": "us-east-1", "EU": "eu-west-1"}}

@@ -1,4 +1,4 @@
-"""The calendar of synchronisation tasks: five-minute buckets, months of the region, intervals (oms-behaviour 6.3, 6.4)."""
+"""The calendar of synchronisation tasks: five-minute buckets and months of the region (oms-behaviour 6.3, 6.4)."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum

@@ -9,7 +9,7 @@ from engine.records import LINES_PER_FILE
 from engine.states import TaskStatus
 from engine.windows import parse_policy
 from ledger.leasing import Leasing
-from ledger.rows import FREE, LIVE, RANGE_ORDER, UNIT_ORDER, counted, none, units
+from ledger.rows import AHEAD, FREE, LIVE, RANGE_ORDER, UNIT_ORDER, counted, none, units
 from ledger.values import Control, Desired, Fence, Leased, OpenWork, TaskFacts, TaskId
 
 # Counting stops here: more than this is simply "much".
@@ -35,12 +35,10 @@ _SKIPS_TO_WRITE = f"""coalesce((SELECT sum(x.skip) FROM counter x WHERE {_OF_RUN
 _LIST_LEFT = f"""EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                          AND x.lease_until <= clock_timestamp())"""
 
-# Beyond this many waiting tasks a group's listing pauses: the ledger holds what is listed and not yet copied.
-MOST_AHEAD = 64
 _RANGES_DONE = none("key_range", _OPEN, RANGE_ORDER)
 _ENOUGH = f"""EXISTS (SELECT FROM task_group g WHERE g.id = t.group_id
   AND (SELECT sum(x.listed) >= g.task_objects OR sum(x.listed_bytes) >= g.task_bytes FROM counter x WHERE {_OF_RUN}))"""
-_AHEAD = f"""(SELECT count(*) FROM task m WHERE m.group_id = t.group_id AND m.status = 1 AND NOT m.scanner) >= {MOST_AHEAD}"""
+_CUT = f"r.phase = 'active' AND {_RUN_FREE} AND ({_RANGES_DONE} OR {_ENOUGH})"
 
 OPEN_WORK = f"""
 SELECT t.id AS task_id, t.run_no, t.project_id,
@@ -52,8 +50,8 @@ SELECT t.id AS task_id, t.run_no, t.project_id,
          + {_leased("unit", _LARGE, UNIT_ORDER)} AS leased,
        NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND ({_LIST_LEFT} OR {_SKIPS_TO_WRITE}) AS record,
        NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE} AS finish,
-       CASE WHEN t.scanner THEN r.phase = 'active' AND {_RUN_FREE} AND ({_RANGES_DONE} OR {_ENOUGH}) ELSE false END AS cut,
-       CASE WHEN t.scanner THEN {_AHEAD} ELSE false END AS ahead
+       CASE WHEN t.scanner THEN {_CUT} ELSE false END AS cut,
+       CASE WHEN t.scanner THEN {AHEAD} ELSE false END AS ahead
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
  WHERE t.status = 2 AND t.desired = 'run'
  ORDER BY t.priority, t.queued_at, t.id"""
@@ -63,7 +61,8 @@ SELECT t.id, t.run_no, t.desired, t.status, t.bandwidth, t.version, coalesce(r.f
   FROM task t LEFT JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no WHERE t.id = ANY(%(tasks)s)"""
 
 FACTS = """
-SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, sync_id::text AS sync_id FROM task WHERE id = %(task)s"""
+SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, sync_id::text AS sync_id
+  FROM task WHERE id = %(task)s"""
 
 _HELD = {
     Leased.UNIT: "SELECT FROM unit WHERE id = %(row)s AND state = 'leased'",

@@ -19,7 +19,7 @@ UPDATE task SET status = %(after)s, desired = 'run', version = version + 1, erro
        running_ms = running_ms
          + coalesce((extract(epoch FROM clock_timestamp() - running_since) * 1000)::bigint, 0),
        running_since = NULL, ended_at = CASE WHEN %(after)s = 3 THEN ended_at ELSE clock_timestamp() END
- WHERE id = %(task)s AND status = %(before)s RETURNING project_id, run_no, version, scanner"""
+ WHERE id = %(task)s AND status = %(before)s RETURNING project_id, run_no, version, group_id IS NOT NULL AS grouped"""
 WIPE = "DELETE FROM credential WHERE task_id = %(task)s"
 NOTIFY = """
 INSERT INTO outbox (dedupe_key, topic, payload) VALUES (%(key)s, %(topic)s, %(payload)s)
@@ -64,21 +64,24 @@ async def end(connection: Connection, ending: Ending) -> bool:
         "status": int(ending.after),
         "error_code": ending.code,
     }
-    await _tell(connection, ending, row["project_id"], row["version"], detail)
+    if ending.after is not TaskStatus.PAUSED and not row["grouped"]:
+        # The owner of a group hears of its end, not of each of its tasks.
+        await _tell(connection, ending, row["version"], detail)
+    await _note(connection, ending, row["project_id"], detail)
     return True
 
 
-async def _tell(
-    connection: Connection, ending: Ending, project: str, version: int, detail: dict[str, Any]
-) -> None:
-    if ending.after is not TaskStatus.PAUSED:
-        # A run that a fatal error stopped may be started again and end later: only its real end is unique.
-        which = "ended" if ending.final else f"stopped:{version}"
-        key = f"task:{ending.task_id}:run:{detail['run_no']}:{which}"
-        event = {"key": key, "topic": "task.ended", "payload": Jsonb(detail)}
-        await execute(connection, NOTIFY, event)
-        trigger = Trigger.SUCCESS if ending.after is TaskStatus.SUCCEEDED else Trigger.FAILURE
-        await notify_ended(connection, Kind.TASK, str(ending.task_id), trigger, key)
+async def _tell(connection: Connection, ending: Ending, version: int, detail: dict[str, Any]) -> None:
+    # A run that a fatal error stopped may be started again and end later: only its real end is unique.
+    which = "ended" if ending.final else f"stopped:{version}"
+    key = f"task:{ending.task_id}:run:{detail['run_no']}:{which}"
+    event = {"key": key, "topic": "task.ended", "payload": Jsonb(detail)}
+    await execute(connection, NOTIFY, event)
+    trigger = Trigger.SUCCESS if ending.after is TaskStatus.SUCCEEDED else Trigger.FAILURE
+    await notify_ended(connection, Kind.TASK, str(ending.task_id), trigger, key)
+
+
+async def _note(connection: Connection, ending: Ending, project: str, detail: dict[str, Any]) -> None:
     action = "task.paused" if ending.after is TaskStatus.PAUSED else "task.ended"
     resource = f"task:{ending.task_id}"
     entry = {"project": project, "action": action, "resource": resource, "detail": Jsonb(detail)}

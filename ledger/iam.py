@@ -98,6 +98,9 @@ _ADD_TOKEN = text(
     "INSERT INTO token (sha256, principal_id, project_id, issued_at, expires_at) VALUES"
     " (:digest, :user_id, :project_id, :issued_at, :expires_at)"
 )
+_REVOKE_TOKEN = text(
+    "UPDATE token SET revoked_at = clock_timestamp() WHERE sha256 = :digest AND revoked_at IS NULL"
+)
 _DROP_TOKENS = text("DELETE FROM token WHERE expires_at < clock_timestamp() - interval '1 day'")
 _PROJECTS = text(
     "SELECT j.id, j.name, d.id AS domain_id, d.name AS domain_name FROM project j JOIN domain d ON d.id = j.domain_id"
@@ -133,6 +136,11 @@ async def add_token(connection: AsyncConnection, digest: bytes, token: Token) ->
             "expires_at": token.expires_at,
         },
     )
+
+
+async def revoke_token(connection: AsyncConnection, digest: bytes) -> None:
+    """The token is void from now on; revoking it twice changes nothing."""
+    await connection.execute(_REVOKE_TOKEN, {"digest": digest})
 
 
 async def find_token(connection: AsyncConnection, digest: bytes) -> Token | None:

@@ -4,22 +4,24 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.iam import Domain, Principal, Project, Role
-from ledger.seal import KeyRing, access_key_place
+from ledger.seal import KeyRing, access_key_place, access_token_place
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccessKey:
-    """A fresh access key; the secret is shown once."""
+    """A fresh access key; the secret is shown once. `security_token` and `expires_at` make it a temporary one."""
 
     access_key: str
     secret_key: str
+    security_token: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ _KEYS = text(
     " JOIN principal p ON p.id = k.principal_id ORDER BY p.name, k.created_at"
 )
 _ADD_KEY = text(
-    "INSERT INTO access_key (access_key, principal_id, sealed_secret, key_version) VALUES"
-    " (:access_key, :user_id, :sealed, :version)"
+    "INSERT INTO access_key (access_key, principal_id, sealed_secret, key_version, sealed_token, expires_at) VALUES"
+    " (:access_key, :user_id, :sealed, :version, :token, clock_timestamp() + make_interval(secs => :seconds))"
+    " RETURNING expires_at"
 )
 _END_KEY = text(
     "UPDATE access_key SET expires_at = least(coalesce(expires_at, clock_timestamp()), clock_timestamp())"
@@ -143,18 +146,27 @@ async def access_keys(connection: AsyncConnection) -> Sequence[AccessKeyRow]:
     return [AccessKeyRow(row.access_key, row.name, row.created_at, row.expires_at) for row in rows]
 
 
-async def add_access_key(connection: AsyncConnection, ring: KeyRing, user_id: str) -> NewAccessKey:
-    """A new key for a user; this is the only time that the secret is seen."""
-    key = NewAccessKey(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
-    sealed = ring.seal(access_key_place(key.access_key), key.secret_key.encode())
+async def add_access_key(
+    connection: AsyncConnection, ring: KeyRing, user_id: str, lifetime: timedelta | None = None
+) -> NewAccessKey:
+    """A new key for a user; this is the only time that the secret is seen.
+
+    With a `lifetime` it is a temporary one: its requests carry and sign a session token, and it ends by itself.
+    """
+    access_key, secret_key = secrets.token_hex(10).upper(), secrets.token_urlsafe(30)
+    token = "" if lifetime is None else secrets.token_urlsafe(96)
+    sealed = ring.seal(access_key_place(access_key), secret_key.encode())
+    sealed_token = ring.seal(access_token_place(access_key), token.encode()).content if token else None
     row = {
-        "access_key": key.access_key,
+        "access_key": access_key,
         "user_id": user_id,
         "sealed": sealed.content,
         "version": sealed.key_version,
+        "token": sealed_token,
+        "seconds": None if lifetime is None else lifetime.total_seconds(),
     }
-    await connection.execute(_ADD_KEY, row)
-    return key
+    expires_at = (await connection.execute(_ADD_KEY, row)).scalar_one()
+    return NewAccessKey(access_key, secret_key, token, expires_at)
 
 
 async def end_access_key(connection: AsyncConnection, access_key: str) -> str | None:

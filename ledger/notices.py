@@ -134,7 +134,11 @@ async def _notice(connection: Connection, kind: Kind, owner: str, trigger: Trigg
     assert row is not None
     paths = {
         name: _folder(kind, owner, wish.name, record) if row[name] else ""
-        for name, record in (("ok", RecordKind.SUCCESS), ("skip", RecordKind.SKIP), ("fail", RecordKind.FAILED))
+        for name, record in (
+            ("ok", RecordKind.SUCCESS),
+            ("skip", RecordKind.SKIP),
+            ("fail", RecordKind.FAILED),
+        )
     }
     return Notice(
         kind=kind.value,

@@ -53,7 +53,8 @@ class Topic:
 
 
 _KEEP = text(
-    "INSERT INTO notification (kind, owner, project_id, config) VALUES (:kind, :owner, :project_id, CAST(:config AS jsonb))"
+    "INSERT INTO notification (kind, owner, project_id, config) VALUES"
+    " (:kind, :owner, :project_id, CAST(:config AS jsonb))"
 )
 _FORGET = text("DELETE FROM notification WHERE kind = :kind AND owner = :owner")
 _TOLD = text(

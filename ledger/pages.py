@@ -7,16 +7,18 @@ from ledger.digests import merged
 from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
 from ledger.pool import Connection, execute, fetch_one
-from ledger.rows import UNIT_ORDER, counted
+from ledger.rows import AHEAD, UNIT_ORDER, counted
 from ledger.values import Desired, ListedPage, PageSaved, RangeClaim
 
 # Beyond this many open units "far ahead" is all that matters.
 BACKLOG_SEEN = 1000
 
 _FENCE = "id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s"
-_BACKLOG = counted(
+_UNITS = counted(
     "unit", "x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done'", UNIT_ORDER, BACKLOG_SEEN
 )
+# A group's scanner copies nothing itself: it is ahead of its group's tasks.
+_BACKLOG = f"CASE WHEN NOT t.scanner THEN {_UNITS} WHEN {AHEAD} THEN {BACKLOG_SEEN} ELSE 0 END"
 
 RANGE = f"SELECT state, page_no, digest, lo, hi, cursor FROM key_range WHERE {_FENCE} FOR NO KEY UPDATE"
 SAVE_PAGE = f"""

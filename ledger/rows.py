@@ -12,6 +12,11 @@ LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 UNIT_ORDER = "x.large, x.id"
 RANGE_ORDER = "x.lo"
 
+# Beyond this many waiting tasks a group's listing pauses: the ledger holds what is listed and not yet copied.
+MOST_AHEAD = 64
+AHEAD = f"""(SELECT count(*) FROM task m
+              WHERE m.group_id = t.group_id AND m.status = 1 AND NOT m.scanner) >= {MOST_AHEAD}"""
+
 
 def units(large: str) -> str:
     """The condition for small or large units, `large` being an SQL boolean."""

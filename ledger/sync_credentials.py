@@ -28,7 +28,11 @@ def place_of(sync_id: str, side: Side, project_id: str) -> Place:
 
 
 async def keep(
-    connection: AsyncConnection, ring: KeyRing, sync_id: str, project_id: str, keys: Mapping[Side, Credentials]
+    connection: AsyncConnection,
+    ring: KeyRing,
+    sync_id: str,
+    project_id: str,
+    keys: Mapping[Side, Credentials],
 ) -> None:
     """Replaces the credentials of a synchronisation task, in the caller's transaction."""
     await connection.execute(_WIPE, {"sync": sync_id})

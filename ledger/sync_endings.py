@@ -70,6 +70,8 @@ async def _buried(pool: Pool, task_id: TaskId) -> None:
         await execute(connection, FAIL_REST, names | {"sync": task["sync_id"]})
         await execute(connection, LEAK_UPLOADS, names)
         await execute(connection, REMOVE, names)
-        log.error("batch_failed", extra={"task": task_id, "code": task["fatal_code"], "why": task["fatal_message"]})
+        log.error(
+            "batch_failed", extra={"task": task_id, "code": task["fatal_code"], "why": task["fatal_message"]}
+        )
 
     await pool.in_transaction(work)

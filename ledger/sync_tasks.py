@@ -79,9 +79,7 @@ _OF_SYNC = "(SELECT id FROM task WHERE sync_id = CAST(:id AS uuid))"
 # Units first, as those who journal do: otherwise the two wait for each other.
 _DELETION = (
     text(f"SELECT FROM unit WHERE task_id IN {_OF_SYNC} ORDER BY id FOR UPDATE"),
-    text(
-        f"UPDATE upload SET state = 'leaked' WHERE task_id IN {_OF_SYNC} AND state IN ('intent', 'open')"
-    ),
+    text(f"UPDATE upload SET state = 'leaked' WHERE task_id IN {_OF_SYNC} AND state IN ('intent', 'open')"),
     text("DELETE FROM task WHERE sync_id = CAST(:id AS uuid)"),
     text("DELETE FROM sync_event WHERE sync_id = CAST(:id AS uuid)"),
     text("DELETE FROM sync_statistic WHERE sync_id = CAST(:id AS uuid)"),

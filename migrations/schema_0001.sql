@@ -5,11 +5,10 @@ CREATE TYPE key_span AS RANGE (subtype = bytea, multirange_type_name = key_multi
 -- Bounds of a span begin with task and run, so one exclusion constraint forbids overlap inside a run.
 -- A NULL hi is the end of the run's key space.
 CREATE FUNCTION span_of(task bigint, run integer, lo bytea, hi bytea) RETURNS key_span
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT key_span(int8send(task) || int4send(run) || lo,
-                  CASE WHEN hi IS NULL THEN int8send(task) || int4send(run + 1)
-                       ELSE int8send(task) || int4send(run) || hi END, '[)')
-$$;
+LANGUAGE sql IMMUTABLE
+RETURN key_span(int8send(task) || int4send(run) || lo,
+                CASE WHEN hi IS NULL THEN int8send(task) || int4send(run + 1)
+                     ELSE int8send(task) || int4send(run) || hi END, '[)');
 
 ---------------------------------------------------------------- identity
 CREATE TABLE domain (

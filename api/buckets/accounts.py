@@ -22,7 +22,6 @@ from engine.regions import region_name
 from engine.spec import CloudType
 
 T = TypeVar("T")
-_OWN_REGION = "cn-north-4"
 
 
 async def list_buckets(parts: Services, body: AccountBody) -> list[str]:
@@ -64,7 +63,8 @@ def _described(parts: Services, cloud: str, region: str) -> BucketRegion:
 
 
 def _regions(parts: Services, cloud: CloudType) -> tuple[str, ...]:
-    return parts.endpoints.home_regions(cloud.value, parts.settings.region or _OWN_REGION)
+    own = parts.settings.region if cloud in (CloudType.HUAWEI_CLOUD, CloudType.HEC) else None
+    return parts.endpoints.home_regions(cloud.value, parts.regions.home(cloud.value, own))
 
 
 async def _ask_all(regions: tuple[str, ...], ask: Callable[[str], Awaitable[T]]) -> list[T]:

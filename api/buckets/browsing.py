@@ -29,7 +29,7 @@ async def find_prefix(parts: Services, body: PrefixBody) -> PrefixFound:
 
 
 def _shown(page: FolderPage) -> BucketPage:
-    sizes = {folder: NO_SIZE for folder in page.folders}
+    sizes = dict.fromkeys(page.folders, NO_SIZE)
     sizes |= {
         info.key: NO_SIZE if info.key.endswith(b"/") and not info.size else shown_size(info.size)
         for info in page.objects

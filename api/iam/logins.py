@@ -13,8 +13,13 @@ FREE_FAILURES = 2
 FORGET_SECONDS = 900.0
 _REMEMBERED = 10_000
 _PARALLEL = 2
+MOST_WAITING = 200
 
 _HASHER = PasswordHasher()
+
+
+class TooManyLogins(Exception):
+    """So many passwords wait to be checked that another one would only wait."""
 
 
 class Logins:
@@ -23,17 +28,32 @@ class Logins:
     def __init__(self) -> None:
         self._failures: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
         self._slots = asyncio.Semaphore(_PARALLEL)
+        self._waiting = 0
         # A user that does not exist costs the same as a wrong password.
         self._nobodys_hash = _HASHER.hash("nobody")
 
     async def verify(self, who: Sequence[Hashable], stored_hash: str | None, password: str) -> bool:
-        """Whether the password fits, after the delay that earlier failures of any of `who` have earned."""
-        await asyncio.sleep(self.delay(who))
-        async with self._slots:
-            fits = await asyncio.to_thread(_fits, stored_hash or self._nobodys_hash, password)
-        accepted = fits and stored_hash is not None
+        """Whether the password fits, after the delay that earlier failures of any of `who` have earned.
+
+        Raises TooManyLogins.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise TooManyLogins
+        delay = self.delay(who)
+        # Counted before it is known, so tries side by side are not free.
         for name in who:
-            self._note(name, failed=not accepted)
+            self._note(name, failed=True)
+        self._waiting += 1
+        try:
+            await asyncio.sleep(delay)
+            async with self._slots:
+                fits = await asyncio.to_thread(_fits, stored_hash or self._nobodys_hash, password)
+        finally:
+            self._waiting -= 1
+        accepted = fits and stored_hash is not None
+        if accepted:
+            for name in who:
+                self._note(name, failed=False)
         return accepted
 
     def delay(self, who: Sequence[Hashable]) -> float:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.context import Services, services
 from api.errors import ApiError, responses
-from api.guard import GuardedRoute, OpenRoute, caller_of
+from api.guard import GuardedRoute, OpenRoute, address_of, caller_of
 from api.iam import schemas
+from api.iam.logins import TooManyLogins
 from api.iam.projects import find_projects
 from api.iam.schemas import (
     CreateTokenBody,
@@ -26,8 +28,9 @@ from api.iam.schemas import (
     UserAnswer,
     UserBody,
 )
-from ledger import iam
-from ledger.iam import Domain, Login, Principal, Project, Token
+from ledger import audit, iam
+from ledger.audit import Actor, Entry
+from ledger.iam import Domain, Login, Principal, Project, Role, Token
 
 LIFETIME = timedelta(hours=24)
 SUBJECT = "X-Subject-Token"
@@ -40,7 +43,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["iam"], responses=responses(4
     "/v3/auth/tokens",
     status_code=201,
     operation_id="KeystoneCreateUserTokenByPassword",
-    responses=responses(400, 401, 403, 404, 405, 413, 415, 503),
+    responses=responses(400, 401, 403, 404, 405, 413, 415, 429, 503),
 )
 async def create_token(request: Request, response: Response, body: CreateTokenBody) -> TokenEnvelope:
     """Trades a password for a token of 24 hours; the token stands in X-Subject-Token."""
@@ -70,6 +73,31 @@ async def validate_token(
         raise ApiError("OMS.1009", SUBJECT)
     response.headers[SUBJECT] = subject
     return _envelope(token)
+
+
+@router.delete(
+    "/v3/auth/tokens", status_code=204, operation_id="KeystoneRevokeToken", response_class=Response
+)
+async def revoke_token(
+    request: Request, subject: Annotated[str, Header(alias=SUBJECT, min_length=1, max_length=16_384)]
+) -> Response:
+    """Voids the token in X-Subject-Token: one's own, or as an administrator any of the account."""
+    parts, caller = services(request), caller_of(request).principal
+    digest = iam.token_digest(subject)
+
+    async def work(connection: AsyncConnection) -> None:
+        token = await iam.find_token(connection, digest)
+        if token is None or token.principal.domain != caller.domain:
+            raise ApiError("OMS.1009", SUBJECT)
+        if token.principal.id != caller.id and caller.role is not Role.ADMIN:
+            raise ApiError("OMS.0072", SUBJECT, status=403)
+        await iam.revoke_token(connection, digest)
+        place = token.project.id if token.project else token.principal.domain.id
+        actor = Actor(place, caller.name, request.state.request_id, address_of(request))
+        await audit.record(connection, actor, Entry("revokeToken", token.principal.id))
+
+    await parts.database.write(work)
+    return Response(status_code=204)
 
 
 @router.get("/v3/projects", operation_id="KeystoneListProjects")
@@ -109,9 +137,15 @@ async def _verified(parts: Services, request: Request, user: UserBody) -> Login:
     login = await parts.database.read(
         lambda connection: iam.find_login(connection, user.id, user.name, domain)
     )
-    who = (("user", user.id, user.name, domain), ("address", request.client.host if request.client else ""))
+    # Whoever is named, by id or by name, is one and the same to the delay.
+    named_as = ("user", login.principal.id) if login is not None else ("user", user.id, user.name, domain)
+    who = (named_as, ("address", address_of(request)))
     stored = login.password_hash if login is not None and login.principal.enabled else None
-    if not await parts.logins.verify(who, stored, user.password.get_secret_value()) or login is None:
+    try:
+        accepted = await parts.logins.verify(who, stored, user.password.get_secret_value())
+    except TooManyLogins as error:
+        raise ApiError("OMS.2004", "too many logins at once", status=429) from error
+    if not accepted or login is None:
         raise ApiError("OMS.0068", "user name or password")
     return login
 

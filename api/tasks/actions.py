@@ -11,10 +11,10 @@ from api.tasks import checks
 from api.tasks.failed_list import FailedList, check_failed_list
 from api.tasks.schemas import BandwidthBody, BatchUpdateBody, StartTaskBody
 from api.vault import TaskKeys
-from engine import states
-from engine.spec import Priority, TaskType
+from engine import group_states, states
+from engine.spec import Priority, TaskSpec, TaskType
 from engine.states import TaskStatus
-from ledger import audit, outbox, task_actions
+from ledger import audit, group_actions, outbox, task_actions
 from ledger.audit import Actor, Entry
 from ledger.task_actions import LockedTask
 
@@ -35,6 +35,9 @@ async def delete_task(parts: Services, actor: Actor, task_id: int) -> None:
 
     async def work(connection: AsyncConnection) -> None:
         task = await _locked(connection, actor, task_id)
+        group = await group_actions.status_of(connection, task.id)
+        if group is not None and not group_states.deletable_member(group):
+            raise ApiError("OMS.0063", "its group is at work")
         await task_actions.delete(connection, task)
         await audit.record(connection, actor, Entry("deleteTask", str(task.id), {"name": task.name}))
 
@@ -52,7 +55,8 @@ async def start_task(parts: Services, actor: Actor, task_id: int, body: StartTas
     async def work(connection: AsyncConnection) -> None:
         task = await _locked(connection, actor, task_id)
         states.advance(task.status, states.TaskEvent.STARTED)
-        keys = _start_keys(task, body)
+        await _check_group(connection, task)
+        keys = start_keys(task.spec, body)
         run = await task_actions.run_state(connection, task)
         resumed = run.resumable or task.status is TaskStatus.PAUSED
         if resumed:
@@ -98,10 +102,18 @@ async def update_tasks(parts: Services, actor: Actor, body: BatchUpdateBody) -> 
             await task_actions.set_priority(connection, ids, Priority(body.task_priority).rank)
             detail["task_priority"] = body.task_priority.value
         await task_actions.set_bandwidth(connection, ids, windows)
+        if body.group_id is not None:
+            await group_actions.set_bandwidth(connection, body.group_id, windows)
         for task in chosen:
             await _audit_update(connection, actor, task, detail)
 
     await parts.database.write(work)
+
+
+async def _check_group(connection: AsyncConnection, task: LockedTask) -> None:
+    group = await group_actions.status_of(connection, task.id)
+    if group is not None and not group_states.startable_member(group):
+        raise ApiError("OMS.1036", "its group is being deleted")
 
 
 async def _locked(connection: AsyncConnection, actor: Actor, task_id: int) -> LockedTask:
@@ -153,7 +165,7 @@ async def _check_failed_list(parts: Services, actor: Actor, task_id: int, body: 
         return
     _check_failures(task, run)
     listed = FailedList(task.spec.destination, run.failed_list_key, task.spec.requester_pays)
-    await check_failed_list(parts, listed, _start_keys(task, body).destination)
+    await check_failed_list(parts, listed, start_keys(task.spec, body).destination)
 
 
 def _check_failures(task: LockedTask, run: task_actions.RunState) -> None:
@@ -163,13 +175,14 @@ def _check_failures(task: LockedTask, run: task_actions.RunState) -> None:
         raise ApiError("OMS.1027")
 
 
-def _start_keys(task: LockedTask, body: StartTaskBody) -> TaskKeys:
+def start_keys(spec: TaskSpec, body: StartTaskBody) -> TaskKeys:
+    """The keys of a start. Raises ApiError for what is missing or not built."""
     asked = {
         "src_crypto_type": body.src_crypto_type == "KMS",
         "dst_crypto_type": body.dst_crypto_type == "KMS",
     }
     checks.refuse_unbuilt([field for field, present in asked.items() if present])
-    if task.spec.task_type is not TaskType.URL_LIST:
+    if spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
     return TaskKeys.of(

@@ -62,13 +62,13 @@ class _Creation:
 
     async def run(self, connection: AsyncConnection) -> CreatedTask:
         """The whole transaction; may run again after it was undone."""
-        earlier = await self._earlier(connection)
-        if earlier is not None:
-            return CreatedTask.model_validate(earlier.body)
+        before = await earlier(connection, self.actor, self.repeatable)
+        if before is not None:
+            return CreatedTask.model_validate(before.body)
         await self._check_quota(connection)
-        task = await self._new_task(connection)
+        task = await new_task(connection, self.parts, self.actor, self.spec, self.body)
         await tasks.create(connection, task)
-        await self.parts.vault.keep(connection, task.id, task.project_id, _keys(self.body))
+        await self.parts.vault.keep(connection, task.id, task.project_id, keys_of(self.body))
         if self.body.smn_config is not None:
             wish = wish_of(self.body.smn_config, self.spec, task.name)
             await notifications.keep(connection, Kind.TASK, str(task.id), task.project_id, wish)
@@ -81,16 +81,6 @@ class _Creation:
             await idempotency.keep(connection, task.project_id, self.repeatable.key, reply)
         return created
 
-    async def _earlier(self, connection: AsyncConnection) -> Reply | None:
-        if self.repeatable is None:
-            return None
-        try:
-            return await idempotency.claim(
-                connection, self.actor.project_id, self.repeatable.key, self.repeatable.body_sha256
-            )
-        except idempotency.KeyReused as reused:
-            raise ApiError("OMS.0001", "Idempotency-Key was used for another request", status=409) from reused
-
     async def _check_quota(self, connection: AsyncConnection) -> None:
         limits = self.parts.settings
         created = await tasks.lock_quota(connection, self.actor.project_id)
@@ -99,25 +89,39 @@ class _Creation:
         if created.waiting >= limits.tasks_waiting:
             raise ApiError("OMS.0077", f"{limits.tasks_waiting} are waiting")
 
-    async def _new_task(self, connection: AsyncConnection) -> NewTask:
-        serial = await tasks.next_serial(connection)
-        now = datetime.now(UTC)
-        local = now.astimezone(ZoneInfo(self.parts.settings.timezone))
-        # Hundredths of the second and the serial together: five digits that repeat only after 999 draws in 10 ms.
-        counter = now.microsecond // 10_000 * 1000 + serial
-        spec = self.spec
-        return NewTask(
-            id=TaskId(names.task_id(int(now.timestamp()), counter)),
-            name=names.task_name(spec.source.bucket, spec.destination.bucket, local, serial),
-            project_id=self.actor.project_id,
-            region=spec.destination.region,
-            spec=spec,
-            bandwidth=checks.bandwidth(self.body.bandwidth_policy or []),
-            priority=checks.priority(self.body),
-        )
+
+async def earlier(connection: AsyncConnection, actor: Actor, repeatable: Repeatable | None) -> Reply | None:
+    """What the same request was answered before; None: it is to be done. Raises ApiError."""
+    if repeatable is None:
+        return None
+    try:
+        return await idempotency.claim(connection, actor.project_id, repeatable.key, repeatable.body_sha256)
+    except idempotency.KeyReused as reused:
+        raise ApiError("OMS.0001", "Idempotency-Key was used for another request", status=409) from reused
 
 
-def _keys(body: CreateTaskBody) -> TaskKeys:
+async def new_task(
+    connection: AsyncConnection, parts: Services, actor: Actor, spec: TaskSpec, body: CreateTaskBody
+) -> NewTask:
+    """A task with an id and a name of this instant."""
+    serial = await tasks.next_serial(connection)
+    now = datetime.now(UTC)
+    local = now.astimezone(ZoneInfo(parts.settings.timezone))
+    # Hundredths of the second and the serial together: five digits that repeat only after 999 draws in 10 ms.
+    counter = now.microsecond // 10_000 * 1000 + serial
+    return NewTask(
+        id=TaskId(names.task_id(int(now.timestamp()), counter)),
+        name=names.task_name(spec.source.bucket, spec.destination.bucket, local, serial),
+        project_id=actor.project_id,
+        region=spec.destination.region,
+        spec=spec,
+        bandwidth=checks.bandwidth(body.bandwidth_policy or []),
+        priority=checks.priority(body),
+    )
+
+
+def keys_of(body: CreateTaskBody) -> TaskKeys:
+    """The keys in a request, which have been checked."""
     source, destination = body.src_node, body.dst_node
     return TaskKeys.of(
         (source.ak, source.sk, source.security_token),

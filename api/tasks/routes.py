@@ -5,11 +5,12 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
 
 from api.context import Services, services
 from api.errors import ApiError, responses
 from api.guard import ProjectRoute, actor_of
+from api.privacy import agreement
 from api.tasks import actions
 from api.tasks.answers import CreatedTask, TaskAnswer, TaskList
 from api.tasks.creation import Repeatable, create_task
@@ -52,7 +53,12 @@ async def list_tasks(
     return TaskList(tasks=[_shown(parts, row) for row in rows], count=count)
 
 
-@router.post("", operation_id="CreateTask", responses={**_WITH_BODY, **responses(409)})
+@router.post(
+    "",
+    operation_id="CreateTask",
+    responses={**_WITH_BODY, **responses(409)},
+    dependencies=[Depends(agreement.required)],
+)
 async def create(
     request: Request,
     project_id: ProjectId,

@@ -17,7 +17,7 @@ from api.tasks.answers import (
 from engine import codes
 from engine.outcomes import Tally
 from engine.progress import Figures, Progress, figures
-from engine.spec import Priority
+from engine.spec import Priority, TaskType
 from engine.states import TaskStatus
 from ledger.tasks import TaskRow
 
@@ -31,7 +31,7 @@ def figures_of(row: TaskRow, speed: int) -> Figures:
     return figures(
         Progress(
             status=row.status,
-            task_type=row.spec.task_type,
+            task_type=_shown_type(row),
             listed=row.figures.listed,
             listed_bytes=row.figures.listed_bytes,
             tally=Tally(**asdict(counts)),
@@ -64,7 +64,7 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
         src_node=_source(row),
         start_time=_ms(row.first_started_at or row.created_at),
         status=row.status.value,
-        task_type=spec.task_type.value,
+        task_type=_shown_type(row).value,
         group_type="GROUP_TASK" if row.group_id else "NORMAL_TASK",
         smn_info=_told(row),
         source_cdn=None,
@@ -77,6 +77,12 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
         task_priority=_PRIORITIES[row.priority].value,
         obs_system="BUCKET",
     )
+
+
+def _shown_type(row: TaskRow) -> TaskType:
+    # What a group's listing gives to one of its tasks is a list, though none was written (oms-behaviour 5.1).
+    shared = row.group_id is not None and row.spec.task_type is TaskType.PREFIX
+    return TaskType.LIST if shared else row.spec.task_type
 
 
 def _source(row: TaskRow) -> SourceAnswer:

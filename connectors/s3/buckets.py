@@ -1,5 +1,7 @@
 """Calls about buckets: does it exist, where, and which there are."""
 
+from xml.etree.ElementTree import Element
+
 from connectors.errors import StoreError
 from connectors.objects import BucketInfo
 from connectors.s3.channel import Ask, Channel
@@ -10,12 +12,16 @@ from engine.failures import Operation
 
 async def check_bucket(channel: Channel) -> None:
     """See `BucketChecker.check_bucket`. A bodiless refusal costs one listing request for its code."""
+    listing = Ask(Operation.CHECK_BUCKET, "GET", query=(("max-keys", "1"),))
+    if not channel.dialect.head_bucket:
+        await channel.call(listing)
+        return
     try:
         await channel.call(Ask(Operation.CHECK_BUCKET, "HEAD"))
     except StoreError as error:
         if error.code or error.status not in {301, 307, 400, 403}:
             raise
-        await channel.call(Ask(Operation.CHECK_BUCKET, "GET", query=(("max-keys", "1"),)))
+        await channel.call(listing)
 
 
 async def find_region(channel: Channel) -> str:
@@ -23,7 +29,7 @@ async def find_region(channel: Channel) -> str:
     answer = await channel.call(Ask(Operation.FIND_REGION, "GET", query=(("location", None),)))
     for root in ("LocationConstraint", "CreateBucketConfiguration", "Location"):
         try:
-            document = Document(answer.body, root)
+            document = Document(answer.document, root)
         except BrokenXml:
             continue
         return document.text("LocationConstraint") or document.text("Location") or document.own_text()
@@ -34,14 +40,19 @@ async def list_buckets(channel: Channel) -> tuple[BucketInfo, ...]:
     """See `BucketLister.list_buckets`."""
     answer = await channel.call(Ask(Operation.LIST_BUCKETS, "GET", service=True))
     try:
-        document = Document(answer.body, "ListAllMyBucketsResult")
+        document = Document(answer.document, "ListAllMyBucketsResult")
     except BrokenXml as error:
         raise broken(Operation.LIST_BUCKETS, answer, str(error)[:200]) from error
     return tuple(
         BucketInfo(
             name=document.text("Name", element),
-            region=document.text("BucketRegion", element) or document.text("Location", element),
+            region=_region(document, element),
         )
         for bucket_list in document.all("Buckets")
         for element in bucket_list
     )
+
+
+def _region(document: Document, element: Element) -> str:
+    names = ("BucketRegion", "Region", "Location")
+    return next((text for name in names if (text := document.text(name, element))), "")

@@ -3,22 +3,20 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import formatdate
 
 from connectors.objects import Pace
 from connectors.s3 import errors
 from connectors.s3.dates import http_date_ms
-from connectors.s3.dialects import Dialect, Signature
+from connectors.s3.dialects import Dialect
 from connectors.s3.place import Account, Place, locate
 from connectors.s3.redirects import redirected
+from connectors.s3.signatures import Asked, sign
 from connectors.wire import Limits, Wire, WireAnswer, WireFailure, WireRequest
 from connectors.wire.encoding import Query, raw_query
-from connectors.wire.signing import sigv4, v2
 from engine.failures import Operation
 
 _LIMITS = Limits()
 _MOST_MOVES = 2
-_SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Channel:
 
     def _learns(self, answer: WireAnswer, told: errors.Complaint, known: tuple[Place, float]) -> bool:
         """True when the answer tells of a clock, region or host that is worth one signed repeat."""
-        if told.code in _SKEW_CODES:
+        if told.skewed:
             # Another request may have learned it while this one was in the air.
             return self._offset != known[1] or self._learns_clock(answer)
         moved = redirected(known[0], answer, told)
@@ -107,7 +105,9 @@ class Channel:
         headers = dict(ask.headers)
         if place.requester_pays:
             headers[f"{place.dialect.prefix}request-payer"] = "requester"
-        self._sign(ask, headers, target.authority, path, resource)
+        headers["host"] = target.authority
+        asked = Asked(ask.method, path, resource, ask.query)
+        sign(asked, headers, place, self._account, self._clock() + self._offset)
         return WireRequest(
             method=ask.method,
             target=target,
@@ -120,26 +120,3 @@ class Channel:
             store=self.name,
             operation=ask.operation,
         )
-
-    def _sign(self, ask: Ask, headers: dict[str, str], host: str, path: str, resource: str) -> None:
-        place, account, now = self.place, self._account, self._clock() + self._offset
-        headers["host"] = host
-        if account.token:
-            headers[f"{place.dialect.prefix}security-token"] = account.token
-        if place.signature is Signature.V4:
-            instant = _instant(int(now))
-            headers["x-amz-date"] = instant
-            headers["x-amz-content-sha256"] = sigv4.UNSIGNED
-            scope = sigv4.Scope(account.access_key, account.secret_key, place.region)
-            headers["authorization"] = sigv4.authorization(
-                ask.method, path, ask.query, headers, scope, instant
-            )
-            return
-        headers["date"] = formatdate(now, usegmt=True)
-        tag = "OBS" if place.signature is Signature.OBS else "AWS"
-        pair = v2.KeyPair(account.access_key, account.secret_key, place.dialect.prefix, tag)
-        headers["authorization"] = v2.authorization(ask.method, resource, ask.query, headers, pair)
-
-
-def _instant(second: int) -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))

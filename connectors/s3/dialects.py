@@ -1,4 +1,4 @@
-"""What S3-compatible vendors do differently, as data (clouds.md B0, B1, C)."""
+"""What S3-compatible vendors do differently, as data (clouds.md B0-B5, C)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,15 @@ from connectors.traits import Traits
 
 
 class Signature(StrEnum):
-    """How requests are signed; OBS is V2 with the vendor's own prefix and tag."""
+    """How requests are signed; OBS and KSS are V2 with the vendor's own prefix and tag."""
 
     V4 = "v4"
     V2 = "v2"
     OBS = "obs"
+    KSS = "kss"
+    OSS4 = "oss4"
+    COS = "cos"
+    BCE1 = "bce1"
 
 
 class Addressing(StrEnum):
@@ -37,7 +41,13 @@ _OBS_CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One vendor. `classes` are the words that are written; STANDARD is the header left out (clouds.md B0 row 7)."""
+    """One vendor. `classes` are the words that are written; STANDARD is the header left out (clouds.md B0 row 7).
+
+    `hosts` are the ends of the vendor's own host names. `host_region` finds the region in such a name, for vendors
+    that answer in the wrong place with a host only. `plus_is_blank` is how encoded listings write a blank.
+    `folds_slashes`: `//` in a path is sent and signed as `/%2F`. `sends_crc64`: a CRC64 in a write is checked.
+    `app_id_in_bucket`: a bucket's name ends with the number of its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it.
+    """
 
     name: str
     prefix: str = "x-amz-"
@@ -51,6 +61,15 @@ class Dialect:
     archived_classes: frozenset[str] = frozenset({"GLACIER", "DEEP_ARCHIVE"})
     kms_word: str = "aws:kms"
     crc64_header: str = ""
+    sends_crc64: bool = False
+    plus_is_blank: bool = True
+    folds_slashes: bool = False
+    range_headers: tuple[tuple[str, str], ...] = ()
+    head_bucket: bool = True
+    restore_element: str = "GlacierJobParameters"
+    hosts: tuple[str, ...] = ()
+    app_id_in_bucket: bool = False
+    host_region: str = ""
     conditional_write: bool = True
     traits: Traits = field(default_factory=Traits)
 
@@ -98,6 +117,8 @@ OBS = Dialect(
     archived_classes=frozenset({"COLD", "DEEP_ARCHIVE", "GLACIER"}),
     kms_word="kms",
     crc64_header="x-obs-checksum-crc64ecma",
+    sends_crc64=True,
+    restore_element="RestoreJob",
     conditional_write=False,
     traits=Traits(
         conditional_put=False,
@@ -107,4 +128,125 @@ OBS = Dialect(
     ),
 )
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (AWS, S3, OBS)}
+# A range that cannot be met would be answered with the whole object; the vendor has no HEAD of a bucket. Objects that
+# grow, or were posted by a form, have an ETag that is no MD5 (clouds.md B2 row 4).
+OSS = Dialect(
+    name="oss",
+    prefix="x-oss-",
+    signature=Signature.OSS4,
+    signatures=frozenset({Signature.OSS4}),
+    addressing=Addressing.VIRTUAL,
+    classes={
+        StorageClass.IA: "IA",
+        StorageClass.ARCHIVE: "Archive",
+        StorageClass.DEEP_ARCHIVE: "ColdArchive",
+    },
+    archived_classes=frozenset({"Archive", "ColdArchive", "DeepColdArchive"}),
+    kms_word="KMS",
+    crc64_header="x-oss-hash-crc64ecma",
+    plus_is_blank=False,
+    range_headers=(("x-oss-range-behavior", "standard"),),
+    head_bucket=False,
+    restore_element="JobParameters",
+    conditional_write=False,
+    hosts=(".aliyuncs.com",),
+    host_region=r"(?:^|\.)oss-([a-z0-9-]+?)(?:-internal)?\.",
+    traits=Traits(
+        conditional_put=False,
+        conditional_complete=False,
+        etag_is_md5=False,
+        min_part=100 << 10,
+        max_key_bytes=1023,
+        window_start=64,
+        window_max=256,
+    ),
+)
+
+COS = Dialect(
+    name="cos",
+    prefix="x-cos-",
+    signature=Signature.COS,
+    signatures=frozenset({Signature.COS}),
+    addressing=Addressing.VIRTUAL,
+    list_version=1,
+    classes={
+        StorageClass.IA: "STANDARD_IA",
+        StorageClass.ARCHIVE: "ARCHIVE",
+        StorageClass.DEEP_ARCHIVE: "DEEP_ARCHIVE",
+    },
+    archived_classes=frozenset({"ARCHIVE", "DEEP_ARCHIVE", "MAZ_ARCHIVE"}),
+    kms_word="cos/kms",
+    crc64_header="x-cos-hash-crc64ecma",
+    plus_is_blank=False,
+    restore_element="CASJobParameters",
+    app_id_in_bucket=True,
+    conditional_write=False,
+    hosts=(".myqcloud.com", ".tencentcos.cn"),
+    traits=Traits(
+        conditional_put=False,
+        conditional_complete=False,
+        min_part=1 << 20,
+        max_key_bytes=850,
+        window_start=64,
+        window_max=256,
+    ),
+)
+
+# Encryption with a key of the customer is not documented, nor is the smallest part (clouds.md B4).
+KS3 = Dialect(
+    name="ks3",
+    prefix="x-kss-",
+    signature=Signature.KSS,
+    signatures=frozenset({Signature.KSS}),
+    addressing=Addressing.VIRTUAL,
+    list_version=1,
+    classes={
+        StorageClass.IA: "STANDARD_IA",
+        StorageClass.ARCHIVE: "ARCHIVE",
+        StorageClass.DEEP_ARCHIVE: "COLD_ARCHIVE",
+    },
+    archived_classes=frozenset({"ARCHIVE", "COLD_ARCHIVE", "DEEP_COLD_ARCHIVE"}),
+    kms_word="",
+    crc64_header="x-kss-checksum-crc64ecma",
+    plus_is_blank=False,
+    folds_slashes=True,
+    restore_element="JobParameters",
+    conditional_write=False,
+    hosts=(".ksyuncs.com", ".ksyun.com"),
+    traits=Traits(
+        conditional_put=False,
+        conditional_complete=False,
+        window_max=64,
+    ),
+)
+
+# Answers in JSON: see connectors/bos.
+BOS = Dialect(
+    name="bos",
+    prefix="x-bce-",
+    signature=Signature.BCE1,
+    signatures=frozenset({Signature.BCE1}),
+    addressing=Addressing.VIRTUAL,
+    list_version=1,
+    encode_listing=False,
+    classes={
+        StorageClass.IA: "STANDARD_IA",
+        StorageClass.ARCHIVE: "ARCHIVE",
+        StorageClass.DEEP_ARCHIVE: "ARCHIVE",
+    },
+    archived_classes=frozenset({"ARCHIVE"}),
+    kms_word="",
+    crc64_header="x-bce-content-crc64ecma",
+    restore_element="",
+    conditional_write=False,
+    hosts=(".bcebos.com",),
+    traits=Traits(
+        conditional_put=False,
+        conditional_complete=False,
+        min_part=100 << 10,
+        window_start=32,
+        window_max=128,
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS)}

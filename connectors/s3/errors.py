@@ -1,6 +1,8 @@
 """The one place where answers and failures of an S3-compatible store become StoreErrors (clouds.md D1, D2)."""
 
+import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
@@ -84,7 +86,8 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
         Meaning.BAD_KEY,
         "KeyTooLongError KeyTooLong InvalidURI InvalidKey InvalidObjectName URITooLong XMinioInvalidObjectName",
     ),
-    (Rejected, Meaning.METADATA_TOO_BIG, "MetadataTooLarge RequestHeaderSectionTooLarge"),
+    (Rejected, Meaning.METADATA_TOO_BIG, "MetadataTooLarge MetaTooLarge RequestHeaderSectionTooLarge"),
+    (Rejected, Meaning.KMS, "InvalidEncryptionAlgorithm InvalidEncryptionAlgorithmError"),
     (Unavailable, Meaning.CONFLICT, "OperationAborted ConditionalRequestConflict"),
     (Rejected, Meaning.CONFLICT, "FileImmutable FileAlreadyExists PathConflict ObjectAlreadyExists"),
     (Rejected, Meaning.TOO_LARGE, "EntityTooLarge"),
@@ -94,6 +97,8 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
 _CODES: Mapping[str, Kind] = {
     code: (kind, meaning) for kind, meaning, codes in _ROWS for code in codes.split()
 }
+_THROTTLED_ENDINGS = ("QpsLimitExceeded", "RateLimitExceeded")
+_SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _DENIED = frozenset(
     [
         "AccessDenied",
@@ -116,13 +121,21 @@ class Complaint:
     region: str = ""
     endpoint: str = ""
 
+    @property
+    def skewed(self) -> bool:
+        """The two clocks differ too much."""
+        expired = self.code == "AccessDenied" and self.message.startswith("Request has expired")
+        return expired or self.code in _SKEW_CODES
+
+    @property
+    def misplaced(self) -> bool:
+        """The bucket lives on another host, which is named."""
+        return self.code == "AccessDenied" and bool(self.endpoint)
+
 
 def complaint(answer: WireAnswer, prefix: str = "x-amz-") -> Complaint:
-    """Read an error answer: its XML, else the vendor's headers."""
-    fields = {
-        name.decode(): unescape(value.decode("utf-8", "replace")).strip()
-        for name, value in _FIELD.findall(answer.body[: 64 << 10])
-    }
+    """Read an error answer: its XML or JSON, else the vendor's headers."""
+    fields = _fields(answer.document[: 64 << 10] or _body_in_header(answer, prefix))
     return Complaint(
         code=fields.get("Code", "") or answer.header(f"{prefix}error-code"),
         message=fields.get("Message", "")[:300],
@@ -131,9 +144,34 @@ def complaint(answer: WireAnswer, prefix: str = "x-amz-") -> Complaint:
     )
 
 
+def _fields(body: bytes) -> dict[str, str]:
+    if body.lstrip()[:1] == b"{":
+        return _json_fields(body)
+    return {
+        name.decode(): unescape(value.decode("utf-8", "replace")).strip()
+        for name, value in _FIELD.findall(body)
+    }
+
+
+def _json_fields(body: bytes) -> dict[str, str]:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return {}
+    return {name.capitalize(): value for name, value in told.items() if isinstance(value, str)}
+
+
+def _body_in_header(answer: WireAnswer, prefix: str) -> bytes:
+    # An answer to HEAD may carry its XML in a header.
+    try:
+        return b64decode(answer.header(f"{prefix}err"), validate=True)
+    except ValueError:
+        return b""
+
+
 def refused(operation: Operation, answer: WireAnswer, told: Complaint) -> StoreError:
     """The StoreError of an answer that is no success."""
-    kind, meaning = classify(operation, answer.status, told.code)
+    kind, meaning = _classified(operation, answer.status, told)
     return kind(
         meaning,
         operation,
@@ -144,12 +182,22 @@ def refused(operation: Operation, answer: WireAnswer, told: Complaint) -> StoreE
     )
 
 
+def _classified(operation: Operation, status: int, told: Complaint) -> Kind:
+    if told.skewed:
+        return Fatal, Meaning.CLOCK_SKEW
+    if told.misplaced:
+        return Fatal, Meaning.WRONG_REGION
+    return classify(operation, status, told.code)
+
+
 def classify(operation: Operation, status: int, code: str) -> Kind:
     """Error class and meaning of a vendor's code; of the bare status where the code is unknown."""
     if code in _DENIED:
         return _denied(operation)
     if code.startswith("KMS"):
         return Rejected, Meaning.KMS
+    if code.endswith(_THROTTLED_ENDINGS):
+        return Throttled, Meaning.THROTTLED
     if code == "PreconditionFailed":
         return _by_status(operation, 412)
     if code == "InvalidRange":

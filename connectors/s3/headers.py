@@ -131,6 +131,8 @@ def write_headers(
     if options.storage_class is not StorageClass.STANDARD:
         headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
     if options.kms:
+        if not dialect.kms_word:
+            raise Rejected(Meaning.KMS, operation, message="this store has no encryption by KMS")
         headers.append((f"{dialect.prefix}server-side-encryption", dialect.kms_word))
     return tuple(headers)
 

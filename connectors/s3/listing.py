@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from connectors.objects import Availability, ObjectInfo, ObjectPage
@@ -43,21 +44,50 @@ class Wanted:
     delimiter: str = ""
 
 
-async def list_page(channel: Channel, prefix: bytes, after: bytes, limit: int) -> ObjectPage:
+class PageForm(Protocol):
+    """How a vendor is asked for a page and writes it."""
+
+    def ask(self, dialect: Dialect, wanted: Wanted, after: bytes, token: str) -> Ask:
+        """The request for what follows `after`, or `token` where the store gave one."""
+        ...
+
+    def parse(self, body: bytes, dialect: Dialect) -> RawPage:
+        """The page. Raises ValueError when it is not one whole, complete document."""
+        ...
+
+
+class XmlPages:
+    """ListObjects V1 and V2, as the dialect says."""
+
+    def ask(self, dialect: Dialect, wanted: Wanted, after: bytes, token: str) -> Ask:
+        """See `PageForm`."""
+        return _ask(dialect, wanted, after, token)
+
+    def parse(self, body: bytes, dialect: Dialect) -> RawPage:
+        """See `PageForm`."""
+        return parse_page(body, dialect)
+
+
+XML_PAGES = XmlPages()
+
+
+async def list_page(
+    channel: Channel, prefix: bytes, after: bytes, limit: int, form: PageForm = XML_PAGES
+) -> ObjectPage:
     """See `Lister.list_page`."""
-    page = await fetch(channel, Wanted(prefix, after, limit))
+    page = await fetch(channel, Wanted(prefix, after, limit), form)
     return ObjectPage(page.objects, page.objects[-1].key if page.truncated else None)
 
 
-async def fetch(channel: Channel, wanted: Wanted) -> RawPage:
+async def fetch(channel: Channel, wanted: Wanted, form: PageForm = XML_PAGES) -> RawPage:
     """The next page that brings something new, without what lies at or below `after`; empty only at the end.
 
     Pages that bring nothing new are followed by the store's own token or marker.
     """
     token, cursor, after, seen = "", wanted.after, wanted.after, set[str]()
     for _ in range(_MOST_HOPS):
-        answer = await channel.call(_ask(channel.dialect, wanted, cursor, token))
-        page = _checked(answer, channel.dialect, wanted)
+        answer = await channel.call(form.ask(channel.dialect, wanted, cursor, token))
+        page = _checked(answer, channel.dialect, wanted, form)
         fresh = _fresh(page, after)
         if fresh.last() or not page.truncated:
             return fresh
@@ -101,9 +131,9 @@ def _ask(dialect: Dialect, wanted: Wanted, after: bytes, token: str) -> Ask:
     return Ask(Operation.LIST, "GET", query=tuple(sorted(query)), headers=dialect.list_headers)
 
 
-def _checked(answer: WireAnswer, dialect: Dialect, wanted: Wanted) -> RawPage:
+def _checked(answer: WireAnswer, dialect: Dialect, wanted: Wanted, form: PageForm) -> RawPage:
     try:
-        page = parse_page(answer.body, dialect)
+        page = form.parse(answer.document, dialect)
         _check_folders(page.folders, wanted)
         return replace(page, objects=_in_order(page.objects, wanted.prefix))
     except (ValueError, TypeError) as error:
@@ -139,7 +169,7 @@ def _check_folders(folders: tuple[bytes, ...], wanted: Wanted) -> None:
 
 def parse_page(body: bytes, dialect: Dialect) -> RawPage:
     """A ListBucketResult of either version. Raises ValueError when it is not one whole, complete document."""
-    document = Document(body, "ListBucketResult")
+    document = Document(body, "ListBucketResult", plus_is_blank=dialect.plus_is_blank)
     truncated = {"true": True, "false": False}.get(document.text("IsTruncated").strip().lower())
     if truncated is None:
         raise BrokenXml("the page does not say whether it is truncated")
@@ -158,6 +188,7 @@ def _objects(document: Document, dialect: Dialect) -> tuple[ObjectInfo, ...]:
     key_tag, size_tag = document.tag("Key"), document.tag("Size")
     modified_tag, etag_tag = document.tag("LastModified"), document.tag("ETag")
     class_tag, restore_tag = document.tag("StorageClass"), document.tag("RestoreStatus")
+    restore_text_tag, plus_is_blank = document.tag("RestoreInfo"), document.plus_is_blank
     states = _States(dialect)
     readable, encoded = Availability.READABLE, document.url_encoded
     objects = []
@@ -172,8 +203,10 @@ def _objects(document: Document, dialect: Dialect) -> tuple[ObjectInfo, ...]:
         state = states[word]
         if state is not readable and restore_tag in fields:
             state = _restoring(document, element, state)
+        elif state is not readable and restore_text_tag in fields:
+            state = dialect.availability(word, fields[restore_text_tag] or "")
         etag = (fields.get(etag_tag) or "").removeprefix("W/").strip('"')
-        key_bytes = decode_key(key, url_encoded=encoded)
+        key_bytes = decode_key(key, url_encoded=encoded, plus_is_blank=plus_is_blank)
         objects.append(ObjectInfo(key_bytes, _size(size), iso_ms(modified), etag, word, state))
     return tuple(objects)
 

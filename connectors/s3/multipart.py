@@ -19,7 +19,7 @@ from connectors.wire.encoding import Query
 from engine.failures import Operation
 
 # A store may assemble for many minutes before it answers.
-_ASSEMBLY = Limits(idle=300.0, grace=1200.0)
+ASSEMBLY = Limits(idle=300.0, grace=1200.0)
 
 
 async def create_upload(channel: Channel, key: bytes, options: WriteOptions) -> str:
@@ -92,7 +92,7 @@ async def complete_upload(
         (("uploadId", upload_id),),
         (("content-type", "application/xml"), *condition_headers(condition, channel, operation)),
         _manifest(parts),
-        limits=_ASSEMBLY,
+        limits=ASSEMBLY,
     )
     answer = await channel.call(ask)
     told = complaint(answer, channel.dialect.prefix)
@@ -129,7 +129,12 @@ async def list_uploads(channel: Channel, prefix: bytes) -> tuple[OpenUpload, ...
         answer = await channel.call(
             Ask(operation, "GET", query=_uploads_query(channel.dialect, prefix, marker))
         )
-        document = _document(answer, operation, "ListMultipartUploadsResult")
+        document = _document(
+            answer,
+            operation,
+            "ListMultipartUploadsResult",
+            plus_is_blank=channel.dialect.plus_is_blank,
+        )
         try:
             found += _uploads(document)
         except ValueError as error:
@@ -166,8 +171,8 @@ def _uploads(document: Document) -> list[OpenUpload]:
     ]
 
 
-def _document(answer: WireAnswer, operation: Operation, *roots: str) -> Document:
+def _document(answer: WireAnswer, operation: Operation, *roots: str, plus_is_blank: bool = True) -> Document:
     try:
-        return Document(answer.body, *roots)
+        return Document(answer.document, *roots, plus_is_blank=plus_is_blank)
     except BrokenXml as error:
         raise broken(operation, answer, str(error)[:200]) from error

@@ -34,7 +34,12 @@ def locate(place: Place, key: bytes | None, *, service: bool = False) -> tuple[T
     if service:
         return place.target, "/", "/"
     encoded = "" if key is None else encode_key(key)
-    resource = f"/{place.bucket}/{encoded}"
+    resource = _path(f"/{place.bucket}/{encoded}", place.dialect)
     if place.addressing is Addressing.PATH:
         return place.target, resource, resource
-    return replace(place.target, host=f"{place.bucket}.{place.target.host}"), f"/{encoded}", resource
+    host = f"{place.bucket}.{place.target.host}"
+    return replace(place.target, host=host), _path(f"/{encoded}", place.dialect), resource
+
+
+def _path(path: str, dialect: Dialect) -> str:
+    return path.replace("//", "/%2F") if dialect.folds_slashes else path

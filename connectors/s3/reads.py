@@ -6,6 +6,7 @@ from dataclasses import replace
 from connectors.errors import Changed, Corrupted, StoreError
 from connectors.objects import ByteRange, Guard, ObjectHead, ReadAnswer
 from connectors.s3.channel import Ask, Channel
+from connectors.s3.dialects import Dialect
 from connectors.s3.errors import broken
 from connectors.s3.headers import object_head, plain_etag
 from connectors.wire import Limits, WireAnswer
@@ -53,7 +54,7 @@ async def read(channel: Channel, key: bytes, guard: Guard, part: ByteRange | Non
     """See `Reader.read`."""
     wanted = part or ByteRange(0, guard.size)
     whole = wanted.start == 0 and wanted.length == guard.size
-    answer = await channel.call(_ask(key, guard, wanted, whole=whole))
+    answer = await channel.call(_ask(channel.dialect, key, guard, wanted, whole=whole))
     _check_version(answer, guard)
     _check_range(answer, guard, wanted, whole=whole)
     if len(answer.body) != wanted.length:
@@ -66,12 +67,13 @@ async def read(channel: Channel, key: bytes, guard: Guard, part: ByteRange | Non
     return ReadAnswer(answer.body, object_head(key, guard.size, answer, channel.dialect))
 
 
-def _ask(key: bytes, guard: Guard, wanted: ByteRange, *, whole: bool) -> Ask:
+def _ask(dialect: Dialect, key: bytes, guard: Guard, wanted: ByteRange, *, whole: bool) -> Ask:
     headers = []
     if guard.etag:
         headers.append(("if-match", f'"{guard.etag}"'))
     if not whole:
         headers.append(("range", f"bytes={wanted.start}-{wanted.last}"))
+        headers.extend(dialect.range_headers)
     query: Query = (("versionId", guard.version),) if guard.version else ()
     return Ask(
         Operation.READ,

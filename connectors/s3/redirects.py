@@ -26,14 +26,15 @@ def redirected(place: Place, answer: WireAnswer, told: Complaint) -> Place | Non
 
     Another host must be the vendor's own (same parent domain), on the same scheme and port (reliability.md 5.1).
     """
-    if answer.status not in _MOVED and told.code not in _MISPLACED and not _header_names_region(answer, told):
+    known = answer.status in _MOVED or told.code in _MISPLACED or told.misplaced
+    if not known and not _header_names_region(answer, told):
         return None
     moved = place
     if _REGION.fullmatch(told.region) and told.region != place.region:
         moved = _in_region(place, told.region)
     host = _host(place, told.endpoint or answer.header("location"))
     if host:
-        moved = replace(moved, target=replace(moved.target, host=host))
+        moved = replace(moved, target=replace(moved.target, host=host), region=_region_of(host, moved))
     return None if moved == place else moved
 
 
@@ -47,6 +48,11 @@ def _in_region(place: Place, region: str) -> Place:
     if place.region and f".{place.region}." in host:
         host = host.replace(f".{place.region}.", f".{region}.")
     return replace(place, region=region, target=replace(place.target, host=host))
+
+
+def _region_of(host: str, place: Place) -> str:
+    found = re.search(place.dialect.host_region, host) if place.dialect.host_region else None
+    return found[1] if found else place.region
 
 
 def _host(place: Place, told: str) -> str:

@@ -31,9 +31,7 @@ def sign(asked: Asked, headers: dict[str, str], place: Place, account: Account, 
     headers["authorization"] = _authorization(asked, headers, place, account, now)
 
 
-def _authorization(
-    asked: Asked, headers: dict[str, str], place: Place, account: Account, now: float
-) -> str:
+def _authorization(asked: Asked, headers: dict[str, str], place: Place, account: Account, now: float) -> str:
     match place.signature:
         case Signature.V4:
             return _v4(asked, headers, place, account, now)

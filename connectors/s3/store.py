@@ -18,7 +18,7 @@ from connectors.objects import (
     WriteOptions,
     Written,
 )
-from connectors.s3 import buckets, folders, listing, multipart, reads, writes
+from connectors.s3 import buckets, folders, listing, multipart, reads, restore, writes
 from connectors.s3.channel import Channel
 from connectors.traits import Traits
 
@@ -104,3 +104,7 @@ class S3Store:
     async def delete(self, key: bytes) -> None:
         """See `Deleter`."""
         await writes.delete(self._channel, key)
+
+    async def restore(self, key: bytes, days: int, tier: str) -> None:
+        """See `Restorer`."""
+        await restore.restore(self._channel, key, days, tier)

@@ -43,7 +43,7 @@ async def put(
 def digest_headers(block: Block, channel: Channel) -> HeaderList:
     """Content-MD5 and, where the vendor checks it, CRC64."""
     digests: HeaderList = (("content-md5", b64encode(block.md5).decode()),)
-    if channel.dialect.crc64_header:
+    if channel.dialect.sends_crc64:
         return (*digests, (channel.dialect.crc64_header, str(block.crc64)))
     return digests
 

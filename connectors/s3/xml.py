@@ -15,14 +15,15 @@ class BrokenXml(ValueError):
 class Document:
     """A parsed answer whose elements are asked for by their plain names; all share the root's namespace."""
 
-    def __init__(self, body: bytes, *roots: str) -> None:
+    def __init__(self, body: bytes, *roots: str, plus_is_blank: bool = True) -> None:
         self._root = _parsed(body)
         self._space, _, name = self._root.tag.rpartition("}")
         if self._space:
             self._space += "}"
         if name not in roots:
             raise BrokenXml(f"the root element is not {roots[0]}")
-        self.url_encoded = self.text("EncodingType").lower() == "url"
+        self.url_encoded = (self.text("EncodingType") or self.text("Encoding-Type")).lower() == "url"
+        self.plus_is_blank = plus_is_blank
 
     def all(self, name: str) -> Iterator[Element]:
         """Direct children of the root called `name`."""
@@ -42,14 +43,14 @@ class Document:
 
     def key(self, text: str) -> bytes:
         """A key as the document writes it; decoded exactly once, and only when the document says that it is encoded."""
-        return decode_key(text, url_encoded=self.url_encoded)
+        return decode_key(text, url_encoded=self.url_encoded, plus_is_blank=self.plus_is_blank)
 
 
-def decode_key(text: str, *, url_encoded: bool) -> bytes:
-    """The bytes of a key (clouds.md A4): `+` is a blank in encoded listings."""
+def decode_key(text: str, *, url_encoded: bool, plus_is_blank: bool = True) -> bytes:
+    """The bytes of a key; `+` is a blank in the encoded listings of some vendors (clouds.md A4)."""
     if url_encoded:
         # Most encoded keys hold nothing but encoded slashes, and this spares them the slow decoder.
-        text = text.replace("+", " ").replace("%2F", "/")
+        text = (text.replace("+", " ") if plus_is_blank else text).replace("%2F", "/")
         if "%" in text:
             return unquote_to_bytes(text)
     return text.encode()

@@ -85,8 +85,13 @@ class WireAnswer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
     framed: bool = True
+
+    @property
+    def document(self) -> bytes:
+        """The body of an answer that is text."""
+        return bytes(self.body)
 
     def header(self, name: str) -> str:
         """The value of a header by its lower-case name, "" when absent."""

@@ -207,6 +207,7 @@ RCLONE: Gaps = {
     **_for_each(_TWINS, "dots slashes object-and-folder", _FILES),
     ("test_keys_come_in_byte_order", ""): _FILES,
     ("test_a_prefix_lists_its_keys_only", ""): _FILES,
+    ("test_a_folder_object_belongs_to_its_own_level", ""): _FILES,
     ("test_a_part_that_is_sent_again_replaces_the_first", ""): "parts are streamed on and cannot be replaced",
     ("test_a_small_part_before_the_last_completes_nothing", ""): "it has no smallest part",
     ("test_a_wrong_md5_refuses_the_part", ""): "a refused part voids the whole upload",

@@ -7,9 +7,8 @@ import re
 from tests.storeserver import xml
 from tests.storeserver.config import BucketFlags
 from tests.storeserver.listing import list_objects
-from tests.storeserver.message import Request, Response, S3Error, iso_ms
+from tests.storeserver.message import Request, Response, S3Error, shown_time
 from tests.storeserver.model import Bucket
-from tests.storeserver.naming import class_name
 from tests.storeserver.objects import body_bytes
 from tests.storeserver.service import Service
 
@@ -29,13 +28,30 @@ def list_buckets(service: Service, request: Request) -> Response:
 
 
 def _bucket_element(service: Service, request: Request, bucket: Bucket) -> bytes:
-    children = [xml.element("Name", bucket.name), xml.element("CreationDate", iso_ms(bucket.created))]
+    children = [
+        xml.element("Name", bucket.name),
+        xml.element("CreationDate", shown_time(request, bucket.created)),
+    ]
     if request.obs:
         children.append(xml.element("Location", service.region(bucket)))
         children.append(xml.element("BucketType", "OBJECT"))
+    elif request.flavor.name == "oss":
+        children += _of_oss(service.region(bucket))
+    elif request.flavor.namespace == b"":
+        children.append(xml.element("Location", service.region(bucket)))
     else:
         children.append(xml.element("BucketRegion", service.region(bucket)))
     return b"<Bucket>%b</Bucket>" % b"".join(children)
+
+
+def _of_oss(region: str) -> list[bytes]:
+    return [
+        xml.element("Location", f"oss-{region}"),
+        xml.element("ExtranetEndpoint", f"oss-{region}.aliyuncs.com"),
+        xml.element("IntranetEndpoint", f"oss-{region}-internal.aliyuncs.com"),
+        xml.element("StorageClass", "Standard"),
+        xml.element("Region", region),
+    ]
 
 
 def head(service: Service, request: Request) -> Response:
@@ -44,7 +60,7 @@ def head(service: Service, request: Request) -> Response:
     region = service.region(bucket)
     headers = [("x-amz-bucket-region", region), ("x-obs-bucket-location", region)]
     if request.obs:
-        headers.append(("x-obs-storage-class", class_name(bucket.flags.storage_class, obs=True)))
+        headers.append(("x-obs-storage-class", request.flavor.class_name(bucket.flags.storage_class)))
         headers.append(("x-obs-version", "3.0"))
     return Response(200, headers, head_only=True)
 
@@ -54,6 +70,8 @@ def location(service: Service, request: Request) -> Response:
     region = service.region(service.bucket(request.bucket))
     if request.obs:
         return xml.answer(request, "Location", region.encode())
+    if request.flavor.name == "oss":
+        region = f"oss-{region}"
     return xml.answer(request, "LocationConstraint", b"" if region == "us-east-1" else region.encode())
 
 

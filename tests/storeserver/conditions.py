@@ -27,7 +27,7 @@ def check_read(request: Request, version: Version, name: str = "") -> bool:
     if not any(name + c in headers for c in _READ_CONDITIONS):
         return False
     match = headers.get(name + "if-match")
-    if match is not None and not _lists(match, version.etag):
+    if match is not None and not _lists(match, request.flavor.etag(version.etag)):
         raise _failed("If-Match")
     before = parse_date(headers.get(name + "if-unmodified-since", ""))
     if match is None and before is not None and int(version.modified) > before:

@@ -56,14 +56,15 @@ class StoreConfig:
     root: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
-    dialect: str = "both"  # s3, obs or both
+    dialect: str = "both"  # s3, obs or both; oss, cos, ks3 or bos
     keys: dict[str, Account] = field(default_factory=lambda: {"test-access-key": Account("test-secret-key")})
     buckets: list[str] = field(default_factory=list)
     bucket_flags: dict[str, BucketFlags] = field(default_factory=dict)
     synthetic: dict[str, Synthetic] = field(default_factory=dict)
     filled: dict[str, Synthetic] = field(default_factory=dict)  # real objects, put at the start
     policies: dict[str, list[Denial]] = field(default_factory=dict)
-    base_domain: str = ""
+    base_domain: str = ""  # "{region}" in it stands for any region
+    app_id: str = ""  # with it, names of buckets must end with a hyphen and this
     region: str = "us-east-1"
     strict_region: bool = False
     anonymous: bool = False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Callable
 
-from tests.storeserver import admin, buckets, multipart, objects, xml
+from tests.storeserver import admin, buckets, json_answers, multipart, objects, vendor_auth, xml
 from tests.storeserver.auth import authenticate
 from tests.storeserver.body import Files, Sink
 from tests.storeserver.faults import Fault
+from tests.storeserver.flavors import VENDORS
 from tests.storeserver.message import Request, Response, S3Error
 from tests.storeserver.model import SyntheticBucket
 from tests.storeserver.routing import check_allowed, route
@@ -88,7 +90,9 @@ class Dispatcher:
         config = self.service.config
         if request.obs and config.dialect == "s3":
             raise S3Error(400, "InvalidArgument", "x-obs- headers are not understood here.")
-        request.access_key = authenticate(request, config)
+        self._check_place(request)
+        verify = vendor_auth.verify if request.flavor.name in VENDORS else authenticate
+        request.access_key = verify(request, config)
         if len(request.key) > config.max_key_bytes:
             raise S3Error(400, "KeyTooLongError", "Your key is too long")
         check_allowed(request, config)
@@ -101,6 +105,20 @@ class Dispatcher:
             code = "RequestPayerDenied" if request.obs else "AccessDenied"
             raise S3Error(403, code, "The requester must say that he pays.")
 
+    def _check_place(self, request: Request) -> None:
+        """Refuse what another region's host, or an account without its number, is asked for."""
+        config, told = self.service.config, request.flavor.tells_endpoint
+        wrong = config.strict_region and request.host_region not in ("", config.region)
+        if wrong and told is not None:
+            endpoint = config.base_domain.replace("{region}", config.region)
+            raise S3Error(*told, "The bucket must be addressed at the specified endpoint.", Endpoint=endpoint)
+        if config.app_id and request.bucket and not request.bucket.endswith(f"-{config.app_id}"):
+            raise S3Error(404, "NoSuchBucket", "The specified bucket does not exist.")
+        if request.op == "head_bucket" and not request.flavor.head_bucket:
+            raise S3Error(
+                405, "MethodNotAllowed", "The specified method is not allowed against this resource."
+            )
+
     def respond(self, request: Request) -> Response:
         """Do the work after the body has come; never raises."""
         assert request.sink is not None
@@ -111,6 +129,8 @@ class Dispatcher:
             if request.op == "admin":
                 return admin.respond(self.service, request)
             operation = _OPERATIONS.get(request.op)
+            if request.flavor.json:
+                operation = json_answers.OPERATIONS.get(request.op, operation)
             if operation is None:
                 raise S3Error(501, "NotImplemented", "This operation is not offered here.")
             response = operation(self.service, request)
@@ -127,7 +147,13 @@ class Dispatcher:
     def _refuse(self, request: Request, error: S3Error) -> Response:
         request_id = self.service.request_id()
         headers = [(request.prefix + "request-id", request_id), *error.headers]
+        if request.flavor.json and request.op != "admin" and request.method != "HEAD":
+            headers.append(("Content-Type", "application/json"))
+            return Response(error.status, headers, json_answers.error_document(error, request_id))
         if request.method == "HEAD":
+            if request.flavor.name == "oss":
+                document = xml.error_document(error, request.path, request_id)
+                headers.append(("x-oss-err", base64.b64encode(document).decode()))
             return Response(error.status, headers, head_only=True)
         headers.append(("Content-Type", "application/xml"))
         return Response(error.status, headers, xml.error_document(error, request.path, request_id))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from tests.storeserver.message import Request, Response, S3Error, iso_ms
+from tests.storeserver.flavors import Flavor
+from tests.storeserver.message import Request, Response, S3Error, shown_time
 from tests.storeserver.model import Bucket, Version
-from tests.storeserver.naming import class_name
 from tests.storeserver.xml import answer, element, escape
 
 MAX_KEYS = 1000
+_OWNER = b"<Owner><ID>storeserver</ID><DisplayName>storeserver</DisplayName></Owner>"
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_."
 _ENTRY = (
     b"<Contents><Key>%b</Key><LastModified>%b</LastModified><ETag>&quot;%b&quot;</ETag>"
@@ -40,21 +42,27 @@ def max_keys(request: Request, name: str = "max-keys") -> int:
     return min(int(raw), MAX_KEYS)
 
 
-def url_encoding(request: Request) -> bool:
-    """Whether names are to be percent-encoded; raises InvalidArgument for another encoding."""
+def url_encoding(request: Request) -> str:
+    """How names are to be encoded, "" for not at all; raises InvalidArgument for another encoding."""
     wanted = request.query.get("encoding-type")
     if wanted is not None and wanted.lower() != b"url":
         raise S3Error(400, "InvalidArgument", "Invalid Encoding Method specified in Request")
-    return wanted is not None
+    return request.flavor.encoding if wanted is not None else ""
 
 
-def encode_name(name: bytes, *, url: bool) -> bytes:
-    """A key as it stands in the page: form-encoded (blank is `+`), or as it is."""
-    if not name.translate(None, _PLAIN):
+def encode_name(name: bytes, *, url: str) -> bytes:
+    """A key as it stands in the page: encoded in one of the manners of `Flavor`, or as it is."""
+    if url != "all" and not name.translate(None, _PLAIN):
         return name
-    if url:
-        return quote(name, safe="/-_.*").replace("%20", "+").encode()
-    return escape(name)
+    match url:
+        case "form":
+            return quote(name, safe="/-_.*").replace("%20", "+").encode()
+        case "percent":
+            return quote(name, safe="/").encode()
+        case "all":
+            return quote(name, safe="").encode()
+        case _:
+            return escape(name)
 
 
 def successor(prefix: bytes) -> bytes | None:
@@ -127,9 +135,9 @@ def list_objects(request: Request, bucket: Bucket) -> Response:
         after = _position(token) if token is not None else query.get("start-after", b"")
     else:
         after = query.get("marker", b"")
-    spoil = request.fault.page if request.fault else ""
-    page = collect(bucket, prefix, delimiter, b"" if spoil == "repeat" else after, limit)
-    _spoil(page, spoil, after)
+    how = request.fault.page if request.fault else ""
+    page = collect(bucket, prefix, delimiter, b"" if how == "repeat" else after, limit)
+    spoil(page, how, after)
     parts = [element("Name", bucket.name), b"<Prefix>%b</Prefix>" % encode_name(prefix, url=url)]
     parts += _second_head(page, query, url=url) if second else _first_head(request, page, url=url)
     parts.append(element("MaxKeys", limit))
@@ -149,14 +157,14 @@ def list_objects(request: Request, bucket: Bucket) -> Response:
     return _spoil_xml(request, answer(request, "ListBucketResult", *parts))
 
 
-def _first_head(request: Request, page: Page, *, url: bool) -> list[bytes]:
+def _first_head(request: Request, page: Page, *, url: str) -> list[bytes]:
     parts = [b"<Marker>%b</Marker>" % encode_name(request.query.get("marker", b""), url=url)]
-    if page.next and (request.obs or request.query.get("delimiter")):
+    if page.next and (request.flavor.next_marker or request.query.get("delimiter")):
         parts.append(b"<NextMarker>%b</NextMarker>" % encode_name(page.next, url=url))
     return parts
 
 
-def _second_head(page: Page, query: dict[str, bytes], *, url: bool) -> list[bytes]:
+def _second_head(page: Page, query: dict[str, bytes], *, url: str) -> list[bytes]:
     parts = [element("KeyCount", len(page.entries))]
     if "continuation-token" in query:
         parts.append(element("ContinuationToken", query["continuation-token"]))
@@ -167,23 +175,37 @@ def _second_head(page: Page, query: dict[str, bytes], *, url: bool) -> list[byte
     return parts
 
 
-def _contents(request: Request, key: bytes, version: Version, *, url: bool, owner: bool) -> bytes:
+def _contents(request: Request, key: bytes, version: Version, *, url: str, owner: bool) -> bytes:
     return _ENTRY % (
         encode_name(key, url=url),
-        iso_ms(version.modified).encode(),
-        version.etag.encode(),
+        shown_time(request, version.modified).encode(),
+        request.flavor.etag(version.etag).encode(),
         version.size,
-        b"<Owner><ID>storeserver</ID></Owner>" if owner else b"",
-        _class_element(version.properties.storage_class, request.obs),
+        _OWNER if owner else b"",
+        _class_element(version.properties.storage_class, request.flavor) + _more(request, version),
     )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=64)
-def _class_element(storage_class: str, obs: bool) -> bytes:
-    return element("StorageClass", class_name(storage_class, obs=obs))
+def _class_element(storage_class: str, flavor: Flavor) -> bytes:
+    return element("StorageClass", flavor.class_name(storage_class))
 
 
-def _spoil(page: Page, how: str, after: bytes) -> None:
+def _more(request: Request, version: Version) -> bytes:
+    """What OSS tells of an object besides."""
+    if request.flavor.name != "oss":
+        return b""
+    kind = element("Type", "Multipart" if version.upload_id else "Normal")
+    match version.restore_state(time.time()) if version.restore_ready else "":
+        case "ongoing":
+            return kind + element("RestoreInfo", 'ongoing-request="true"')
+        case "restored":
+            return kind + element("RestoreInfo", 'ongoing-request="false", expiry-date="some day"')
+    return kind
+
+
+def spoil(page: Page, how: str, after: bytes) -> None:
+    """Make a page lie in the way that a fault script names."""
     match how:
         case "no_token":
             page.truncated, page.next = True, b""

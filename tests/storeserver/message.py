@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from tests.storeserver.flavors import BY_PREFIX, Flavor
+
 if TYPE_CHECKING:
     from tests.storeserver.body import Body, Reader, Sink
     from tests.storeserver.faults import Fault
@@ -39,6 +41,7 @@ class Request:
     key: bytes = b""
     op: str = ""
     virtual: bool = False
+    host_region: str = ""
     prefix: str = "x-amz-"
     access_key: str = ""
     sink: Sink | None = None
@@ -48,6 +51,11 @@ class Request:
     refusal: S3Error | None = None
     started: float = 0.0
     bytes_in: int = 0
+
+    @property
+    def flavor(self) -> Flavor:
+        """The vendor whose dialect the request speaks."""
+        return BY_PREFIX[self.prefix]
 
     @property
     def obs(self) -> bool:
@@ -103,6 +111,11 @@ def iso_ms(seconds: float) -> str:
     """`2024-01-02T03:04:05.678Z`."""
     whole, thousandths = divmod(round(seconds * 1000), 1000)
     return f"{_iso_second(whole)}.{thousandths:03d}Z"
+
+
+def shown_time(request: Request, seconds: float) -> str:
+    """An instant as the request's vendor writes it."""
+    return iso_ms(int(seconds) if request.flavor.whole_seconds else seconds)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from tests.storeserver.index import SortedKeys
 
 _SYNTHETIC_EPOCH = 1_704_067_200.0
 _ZEROS_FROM = 64 * 1024
-ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE", "DEEP_COLD_ARCHIVE"})
 
 
 @dataclass(slots=True)

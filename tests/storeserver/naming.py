@@ -6,12 +6,6 @@ from tests.storeserver.config import BucketFlags
 from tests.storeserver.message import Request, S3Error
 from tests.storeserver.model import Properties
 
-_OBS_NAMES = {"STANDARD_IA": "WARM", "GLACIER": "COLD"}
-_FROM_OBS = {"WARM": "STANDARD_IA", "COLD": "GLACIER"}
-_CLASS_NAMES = """
-    STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER_IR GLACIER DEEP_ARCHIVE
-    """
-_CLASSES = frozenset(_CLASS_NAMES.split())
 STANDARD_HEADERS = {
     "content-type": "Content-Type",
     "content-encoding": "Content-Encoding",
@@ -20,11 +14,6 @@ STANDARD_HEADERS = {
     "cache-control": "Cache-Control",
     "expires": "Expires",
 }
-
-
-def class_name(storage_class: str, *, obs: bool) -> str:
-    """A storage class as the dialect calls it."""
-    return _OBS_NAMES.get(storage_class, storage_class) if obs else storage_class
 
 
 def read_properties(request: Request, flags: BucketFlags, max_meta_bytes: int) -> Properties:
@@ -45,8 +34,8 @@ def _storage_class(request: Request, flags: BucketFlags) -> str:
     asked = request.own("storage-class")
     if asked is None:
         return flags.storage_class
-    name = _FROM_OBS.get(asked, asked)
-    if name not in _CLASSES:
+    name = request.flavor.class_of(asked)
+    if name is None:
         raise S3Error(400, "InvalidStorageClass", "The storage class you specified is not valid.")
     return name
 
@@ -57,15 +46,12 @@ def _encryption(request: Request, flags: BucketFlags) -> tuple[str, str]:
         raise S3Error(501, "NotImplemented", "Keys of the customer are not offered here.")
     if asked is None:
         return flags.encryption, flags.kms_key_id
-    name = "aws:kms" if asked == "kms" else asked
-    if name not in ("aws:kms", "AES256"):
+    name = "aws:kms" if asked in ("kms", request.flavor.kms) else asked
+    if name not in ("aws:kms", "AES256") or (name == "aws:kms" and not request.flavor.kms):
         raise S3Error(
             400, "InvalidEncryptionAlgorithmError", "The encryption method specified is not supported."
         )
-    key_header = (
-        "server-side-encryption-kms-key-id" if request.obs else "server-side-encryption-aws-kms-key-id"
-    )
-    return name, request.own(key_header) or request.own("server-side-encryption-kms-key-id") or ""
+    return name, request.own(request.flavor.kms_key) or request.own("server-side-encryption-kms-key-id") or ""
 
 
 def encryption_headers(request: Request, properties: Properties) -> list[tuple[str, str]]:
@@ -73,9 +59,8 @@ def encryption_headers(request: Request, properties: Properties) -> list[tuple[s
     if not properties.encryption:
         return []
     kms = properties.encryption == "aws:kms"
-    value = "kms" if kms and request.obs else properties.encryption
+    value = request.flavor.kms if kms else properties.encryption
     result = [(request.prefix + "server-side-encryption", value)]
     if kms and properties.kms_key_id:
-        name = "kms-key-id" if request.obs else "aws-kms-key-id"
-        result.append((f"{request.prefix}server-side-encryption-{name}", properties.kms_key_id))
+        result.append((request.prefix + request.flavor.kms_key, properties.kms_key_id))
     return result

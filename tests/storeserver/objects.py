@@ -10,9 +10,9 @@ from urllib.parse import unquote_to_bytes
 from tests.storeserver import xml
 from tests.storeserver.body import Body, Reader, content_crc64
 from tests.storeserver.conditions import check_read, check_write, parse_range
-from tests.storeserver.message import Request, Response, S3Error, http_date, iso_ms
+from tests.storeserver.message import Request, Response, S3Error, http_date, shown_time
 from tests.storeserver.model import ARCHIVED, Bucket, Properties, Version
-from tests.storeserver.naming import STANDARD_HEADERS, class_name, encryption_headers, read_properties
+from tests.storeserver.naming import STANDARD_HEADERS, encryption_headers, read_properties
 from tests.storeserver.service import Service, no_such_key, version_headers
 
 _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "content-disposition",
@@ -25,7 +25,7 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
     properties, prefix = version.properties, request.prefix
     result = [
         ("Last-Modified", http_date(int(version.modified))),
-        ("ETag", f'"{version.etag}"'),
+        ("ETag", f'"{request.flavor.etag(version.etag)}"'),
         ("Accept-Ranges", "bytes"),
     ]
     shown = {"content-type": "binary/octet-stream"} | properties.headers
@@ -34,13 +34,13 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
             shown[name] = override.decode("latin-1")
     result += [(STANDARD_HEADERS[name], value) for name, value in shown.items()]
     result += [(f"{prefix}meta-{name}", value) for name, value in properties.metadata.items()]
-    if properties.storage_class != "STANDARD":
-        result.append((prefix + "storage-class", class_name(properties.storage_class, obs=request.obs)))
+    if properties.storage_class != "STANDARD" or request.flavor.class_always_shown:
+        result.append((prefix + "storage-class", request.flavor.class_name(properties.storage_class)))
     result += encryption_headers(request, properties)
     result += version_headers(request, service.bucket(request.bucket), version)
     result += _restore_header(service, request, version)
     if version.crc64:
-        result.append((prefix + "checksum-crc64ecma", version.crc64))
+        result.append((request.flavor.crc_header, version.crc64))
     if version.upload_id and request.obs:
         result.append(("x-obs-uploadId", version.upload_id))
     return result
@@ -66,7 +66,7 @@ def read(service: Service, request: Request) -> Response:
     if not head_only and not version.readable(service.now()):
         raise S3Error(
             403, "InvalidObjectState", "The operation is not valid for the object's storage class",
-            StorageClass=class_name(version.properties.storage_class, obs=request.obs),
+            StorageClass=request.flavor.class_name(version.properties.storage_class),
         )  # fmt: skip
     fault = request.fault
     ignored = fault is not None and fault.ignore_range
@@ -102,7 +102,7 @@ def check_digest(service: Service, request: Request, body: Body) -> None:
 
 def crc_of(service: Service, request: Request, body: Body) -> str:
     """The CRC64 of a body where the server keeps it; raises BadDigest when another one was promised."""
-    promised = request.own("checksum-crc64ecma")
+    promised = request.headers.get(request.flavor.crc_header)
     if not service.config.crc64 and promised is None:
         return ""
     crc = content_crc64(service.storage.files, body)
@@ -134,7 +134,7 @@ def write(service: Service, request: Request) -> Response:
         request.key, body, etag, service.now(), properties, service.version_id(bucket), crc64=crc
     )
     service.storage.put(bucket, version)
-    headers = [("ETag", f'"{etag}"'), *stored_headers(request, bucket, version)]
+    headers = [("ETag", f'"{request.flavor.etag(etag)}"'), *stored_headers(request, bucket, version)]
     return Response(200, headers)
 
 
@@ -142,9 +142,9 @@ def stored_headers(request: Request, bucket: Bucket, version: Version) -> list[t
     """What the answer to a write says about the object, besides its ETag."""
     result = encryption_headers(request, version.properties) + version_headers(request, bucket, version)
     if version.crc64:
-        result.append((request.prefix + "checksum-crc64ecma", version.crc64))
+        result.append((request.flavor.crc_header, version.crc64))
     if version.properties.storage_class != "STANDARD":
-        name = class_name(version.properties.storage_class, obs=request.obs)
+        name = request.flavor.class_name(version.properties.storage_class)
         result.append((request.prefix + "storage-class", name))
     return result
 
@@ -173,8 +173,8 @@ def delete(service: Service, request: Request) -> Response:
     return Response(204, headers)
 
 
-def copy(service: Service, request: Request) -> Response:
-    """PUT with a copy source."""
+def duplicate(service: Service, request: Request) -> Version:
+    """Store what a copy source names."""
     bucket = service.bucket(request.bucket)
     if service.conditional_writes(bucket):
         check_write(request, bucket)
@@ -195,11 +195,17 @@ def copy(service: Service, request: Request) -> Response:
         request.key, body, etag, service.now(), properties, service.version_id(bucket), crc64=source.crc64
     )
     service.storage.put(bucket, version)
+    return version
+
+
+def copy(service: Service, request: Request) -> Response:
+    """PUT with a copy source."""
+    version = duplicate(service, request)
     response = xml.answer(
-        request, "CopyObjectResult", xml.element("ETag", f'"{etag}"'),
-        xml.element("LastModified", iso_ms(version.modified)),
+        request, "CopyObjectResult", xml.element("ETag", f'"{request.flavor.etag(version.etag)}"'),
+        xml.element("LastModified", shown_time(request, version.modified)),
     )  # fmt: skip
-    response.headers += stored_headers(request, bucket, version)
+    response.headers += stored_headers(request, service.bucket(request.bucket), version)
     return response
 
 
@@ -219,13 +225,17 @@ def _copy_source(service: Service, request: Request) -> Version:
 
 def restore(service: Service, request: Request) -> Response:
     """POST ?restore: 202 begins, 409 while it runs, 200 extends what is restored."""
+    service.object(request)
+    return begin_restore(service, request, _restore_days(request))
+
+
+def begin_restore(service: Service, request: Request, days: int) -> Response:
+    """The same once the days are known."""
     version = service.object(request)
     bucket = service.bucket(request.bucket)
-    days = _restore_days(request)
     if version.properties.storage_class not in ARCHIVED:
-        raise S3Error(
-            403, "InvalidObjectState", "Restore is not allowed for the object's current storage class"
-        )
+        status, code = request.flavor.restore_refusal
+        raise S3Error(status, code, "Restore is not allowed for the object's current storage class")
     now = service.now()
     state = version.restore_state(now)
     if state == "ongoing":
@@ -238,7 +248,11 @@ def restore(service: Service, request: Request) -> Response:
 
 
 def _restore_days(request: Request) -> int:
-    node = xml.parse(body_bytes(request)).find("Days")
+    root = xml.parse(body_bytes(request))
+    foreign = [child.tag for child in root if child.tag not in request.flavor.restore_elements]
+    if foreign:
+        raise S3Error(400, "MalformedXML", f"{foreign[0]} is not known here.")
+    node = root.find("Days")
     text = (node.text or "") if node is not None else ""
     if not text.strip().isdigit() or not 1 <= int(text) <= 30:
         raise S3Error(400, "MalformedXML", "Days must be between 1 and 30.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from tests.storeserver.config import StoreConfig
+from tests.storeserver.flavors import VENDORS
 from tests.storeserver.message import Request, S3Error, parse_query
 
+_SLASHES = re.compile(rb"/{2,}")
 _SUB_BUCKET = {
     "GET": ("location", "uploads", "versioning", "requestPayment", "encryption", "versions"),
     "PUT": ("versioning", "requestPayment", "encryption"),
@@ -33,7 +36,9 @@ POLICY_CLASS = {
 def route(request: Request, config: StoreConfig) -> None:
     """Fill in dialect, bucket, key and operation; an operation that is not offered is "unknown"."""
     headers = request.headers
-    if headers.get("authorization", "").startswith("OBS ") or any(n.startswith("x-obs-") for n in headers):
+    if config.dialect in VENDORS:
+        request.prefix = VENDORS[config.dialect].prefix
+    elif headers.get("authorization", "").startswith("OBS ") or any(n.startswith("x-obs-") for n in headers):
         request.prefix = "x-obs-"
     if request.raw_query:
         request.query = parse_query(request.raw_query)
@@ -44,14 +49,26 @@ def route(request: Request, config: StoreConfig) -> None:
 def _address(request: Request, config: StoreConfig) -> None:
     host = request.headers.get("host", "").rsplit(":", 1)[0].lower()
     path = request.path
-    if config.base_domain and host.endswith("." + config.base_domain):
-        request.virtual = True
-        request.bucket = host[: -len(config.base_domain) - 1]
-        request.key = unquote_to_bytes(path[1:])
-        return
+    if request.flavor.merges_slashes:
+        path = _SLASHES.sub(b"/", path)
+    place = _virtual(host, config.base_domain)
+    if place is not None:
+        request.host_region = place.groupdict().get("region") or ""
+        if place["bucket"]:
+            request.virtual = True
+            request.bucket = place["bucket"]
+            request.key = unquote_to_bytes(path[1:])
+            return
     bucket, _, key = path[1:].partition(b"/")
     request.bucket = unquote_to_bytes(bucket).decode("latin-1")
     request.key = unquote_to_bytes(key) if b"%" in key else key
+
+
+def _virtual(host: str, domain: str) -> re.Match[str] | None:
+    if not domain:
+        return None
+    pattern = re.escape(domain).replace(r"\{region\}", "(?P<region>[a-z0-9-]+)")
+    return re.fullmatch(rf"(?:(?P<bucket>.+)\.)?{pattern}", host)
 
 
 def _operation(request: Request) -> str:

@@ -7,8 +7,6 @@ from xml.etree import ElementTree
 from tests.storeserver.message import Request, Response, S3Error
 
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
-S3_NS = b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-OBS_NS = b' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"'
 
 
 def escape(value: bytes) -> bytes:
@@ -28,7 +26,7 @@ def element(name: str, value: str | bytes | int) -> bytes:
 def document(request: Request, root: str, *children: bytes) -> bytes:
     """A whole document in the request's dialect."""
     name = root.encode()
-    return b"%b<%b%b>%b</%b>" % (_HEAD, name, OBS_NS if request.obs else S3_NS, b"".join(children), name)
+    return b"%b<%b%b>%b</%b>" % (_HEAD, name, request.flavor.namespace, b"".join(children), name)
 
 
 def answer(request: Request, root: str, *children: bytes, status: int = 200) -> Response:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from connectors.capabilities import SourceStore
 from connectors.errors import Fatal
-from connectors.objects import Block
+from connectors.objects import Block, ByteRange, Guard, ReadAnswer
 from engine.failures import Meaning, Operation
 from engine.spec import ListFile, OverwriteMode, TaskType
 from ledger.postgres import PostgresLedger
@@ -28,7 +29,7 @@ from ledger.values import (
     UploadRow,
 )
 from tests.transfer.world import SPEC, LocalStores, NoLimit, RealClock, World, endpoints_of
-from workers.transfer import calls, endings
+from workers.transfer import calls, endings, worker
 from workers.transfer.board import Board
 from workers.transfer.limits import Limits
 from workers.transfer.ports import StorePair
@@ -116,6 +117,15 @@ async def reached(world: World, task_id: TaskId, wanted: int, seconds: float) ->
     return False
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    for _ in range(200):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError
+
+
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short pauses between tries."""
     monkeypatch.setattr(endings, "AGAIN_AFTER", 0.05)
@@ -171,7 +181,7 @@ async def test_credentials_that_are_gone_end_the_task_at_once_with_their_code(wo
     task_id = await world.task()
     await world.run(seconds=5)
     ended = await world.ended(task_id)
-    assert (ended.status, ended.code) == (4, "TRF.0051")
+    assert (ended.status, ended.code) == (4, "TRF.0057")
 
 
 async def test_a_checkpoint_cut_after_its_commit_repeats_no_object(world: World) -> None:
@@ -339,12 +349,11 @@ async def test_a_listing_that_hangs_does_not_keep_a_task_from_pausing(
 async def test_a_worker_that_stops_gives_back_what_hangs(world: World) -> None:
     world.source.faults.add(delay_ms=20_000)
     await world.task()
-    worker = world.worker()
-    slice_ = asyncio.create_task(worker.run_slice(30))
-    while not worker.leases:
-        await asyncio.sleep(0.05)
+    one = world.worker()
+    slice_ = asyncio.create_task(one.run_slice(30))
+    await until(lambda: one.leases > 0)
     began = time.monotonic()
-    await worker.stop()
+    await one.stop()
     assert time.monotonic() - began < 3
     await slice_
     row = await world.pool.fetch_one("SELECT lease_until <= clock_timestamp() AS free FROM run")
@@ -386,8 +395,7 @@ async def test_a_task_that_waits_for_its_limit_holds_up_no_other(world: World) -
     world.throttle = throttle
     running = asyncio.create_task(world.run(seconds=40))
     ledger = watched(world)
-    while ledger.units_claimed < 2:
-        await asyncio.sleep(0.05)
+    await until(lambda: ledger.units_claimed >= 2)
     await asyncio.sleep(0.5)
     quick = await world.task(replace(SPEC, source=replace(SPEC.source, object_keys=("b/",))))
     done = await reached(world, quick, 5, 8.0)
@@ -405,7 +413,7 @@ async def test_good_order_is_no_failed_attempt(world: World) -> None:
         " VALUES (%s, 1, 0, 0, '', 1, 0, false, B'0')",
         [task_id],
     )
-    for delay, attempts in ((0.0, 1), (0.0, 1), (0.001, 1), (0.0, 2), (0.0, 1)):
+    for delay, attempts in ((0.0, 1), (0.0, 1), (0.001, 1), (0.0, 2), (0.0, 2)):
         claim = await world.ledger.claim_unit(task_id, "w", large=False)
         assert claim is not None
         assert claim.attempts == attempts
@@ -427,3 +435,57 @@ async def test_a_list_with_thousands_of_equal_lines_is_counted_line_by_line(worl
     )
     ended = await world.migrate(spec)
     assert (ended.status, ended.tally()) == (5, (4000, 2, 3998, 0)), ended.row
+
+
+async def test_small_objects_do_not_wait_behind_large_ones(world: World) -> None:
+    for n in range(3):
+        world.source.put("from", b"large-%d" % n, LARGE[: 17 * MIB])
+    world.source.put("from", b"small", b"x")
+    world.destination.faults.add(op="upload_part", delay_ms=700)
+    world.limits = Limits(large=1)
+    arrived: list[bool] = []
+    watched(world).on_part = lambda _: arrived.append(b"small" in world.data_keys())
+    assert (await world.migrate()).status == 5
+    assert arrived[-3:] == [True] * 3
+
+
+async def test_an_unconditional_write_is_called_weak(world: World) -> None:
+    world.source.put("from", b"a", b"x")
+    ended = await world.migrate(replace(SPEC, overwrite=OverwriteMode.FULL_OVERWRITE))
+    assert ended.status == 5
+    assert world.records("success")[0].endswith(b"(weak)")
+
+
+class Breaking:
+    """A source over one key of which its connector breaks."""
+
+    def __init__(self, store: SourceStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def read(self, key: bytes, guard: Guard, part: ByteRange | None = None) -> ReadAnswer:
+        if key == b"a":
+            raise ValueError("nobody thought of this")
+        return await self._store.read(key, guard, part)
+
+
+class BreakingStores(LocalStores):
+    """Stores with such a source."""
+
+    async def open(self, facts: TaskFacts) -> StorePair:
+        pair = await super().open(facts)
+        return replace(pair, source=Breaking(pair.source))
+
+
+async def test_an_object_over_which_the_unit_breaks_fails_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "AGAIN_AFTER", 0.05)
+    world.source.put("from", b"a", b"x")
+    world.source.put("from", b"b", b"x")
+    world.stores = BreakingStores(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    ended = await world.migrate()
+    assert (ended.status, ended.code, ended.tally()) == (4, "TRF.0004", (2, 1, 0, 1)), ended.row
+    assert world.records("failed")[0].startswith(b"CRASHES_WORKER\t")

@@ -4,19 +4,15 @@ import ast
 
 import pytest
 
-from tests.checks import BEHAVIOURS, ROOT, marked, marks_of, table
-
-# What the first release has to show, as the specification numbers it.
-WANTED = {*range(1, 9), *range(15, 22), *range(23, 31), *range(32, 37), *range(38, 42), 44, 45}
+from tests.checks import BEHAVIOURS, ROOT, WANTED, marked, marks_of, table
 
 
 def test_each_behaviour_has_a_test() -> None:
     assert sorted(WANTED - set(marked())) == []
 
 
-def test_the_page_names_each_behaviour_once() -> None:
-    assert set(BEHAVIOURS) == WANTED
-    assert set(marked()) <= WANTED
+def test_no_mark_carries_an_unknown_number() -> None:
+    assert sorted(set(marked()) - set(BEHAVIOURS)) == []
 
 
 def test_the_page_names_exactly_the_marked_tests() -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from connectors.locations import Credentials
 from engine.failures import Side
-from ledger import credentials, dispatch, sync_credentials
+from ledger import credentials, dispatch, group_turns, sync_credentials
 from ledger.dispatch import Due
 from ledger.outbox import WAKE
 from ledger.pool import Pool, fetch_one
@@ -41,9 +41,10 @@ class LedgerBoard:
         return await dispatch.promote(self._pool, self._slots)
 
     async def settle(self) -> bool:
-        """Closes what has drained, and tells whether more is draining."""
+        """Closes what has drained, groups included, and tells whether more is draining."""
         await dispatch.settle(self._pool)
-        return bool(await self._pool.fetch_all(dispatch.DRAINING))
+        hurried = await group_turns.take_turn(self._pool)
+        return bool(await self._pool.fetch_all(dispatch.DRAINING)) or hurried
 
     async def expire_waiting(self) -> None:
         """Ends what waited too long."""

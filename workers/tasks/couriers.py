@@ -76,7 +76,9 @@ class Webhooks:
             raise NotDelivered(INTERNAL, final=True) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NotDelivered(INTERNAL, final=True)
-        raw = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{parts.query}" if parts.query else "")
+        raw = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
+            f"?{parts.query}" if parts.query else ""
+        )
         return Target(parts.scheme, parts.hostname, port, self._route(parts.hostname)), raw
 
     def _route(self, host: str) -> Route:

@@ -61,7 +61,12 @@ class Notifier:
         again = None if last else pause(due.attempts)
         log.info(
             "notice_tried",
-            extra={"key": due.key, "sent": outcome.told.sent, "code": outcome.told.code, "attempts": due.attempts},
+            extra={
+                "key": due.key,
+                "sent": outcome.told.sent,
+                "code": outcome.told.code,
+                "attempts": due.attempts,
+            },
         )
         await self._messages.settle(due, outcome.told, again_seconds=again)
 
@@ -85,7 +90,9 @@ class Notifier:
         courier = self._couriers.get(target.address.partition(":")[0].lower())
         if courier is None:
             raise NotDelivered(INTERNAL, final=True)
-        await courier.deliver(target.address, due, letter(due.notice, Language(due.wish.language), self._zone))
+        await courier.deliver(
+            target.address, due, letter(due.notice, Language(due.wish.language), self._zone)
+        )
 
 
 def pause(attempts: int) -> float:

@@ -87,6 +87,7 @@ class TaskStores:
             spec.source.bucket,
             Side.SOURCE,
             requester_pays=spec.requester_pays,
+            app_id=spec.source.app_id,
         )
         listed = spec.source.list_file
         return StorePair(

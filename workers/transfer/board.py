@@ -143,7 +143,9 @@ class Board:
 
     def _units(self, task_id: TaskId) -> int:
         work = self._open_work.get(task_id)
-        return work.units if work else 0
+        if work is not None and work.ahead:
+            return self._limits.backlog + 1
+        return work.units + work.large if work else 0
 
     def _ranges(self, task_id: TaskId) -> int:
         work = self._open_work.get(task_id)

@@ -10,19 +10,19 @@ class ByteBudget:
     """A fair, first-come budget of bytes; a wish larger than the whole budget is granted when nothing else is held."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self.total = total
         self._free = total
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @property
     def held(self) -> int:
         """Bytes granted and not given back."""
-        return self._total - self._free
+        return self.total - self._free
 
     @asynccontextmanager
     async def hold(self, n: int) -> AsyncIterator[None]:
         """Wait for `n` bytes, give them back at the end."""
-        n = min(n, self._total)
+        n = min(n, self.total)
         await self._take(n)
         try:
             yield

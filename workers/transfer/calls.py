@@ -24,8 +24,13 @@ class Caller:
         self._clock = clock
         self._random = random
 
-    async def __call__(self, attempt: Callable[[], Awaitable[T]], size: int = 0) -> T:
-        """The answer of `attempt`, a request that moves `size` bytes.
+    async def __call__(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        size: int = 0,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """The answer of `attempt`, a request that moves `size` bytes. `before` is awaited outside the gate each time.
 
         The last Transient when six tries (throttles: ten minutes) were in vain; ObjectError and Fatal pass at once.
         Every StoreError that leaves here says its side.
@@ -33,6 +38,8 @@ class Caller:
         waits, began = delays(self._random), self._clock.monotonic()
         self.gate.budget.on_request(began)
         while True:
+            if before is not None:
+                await before()
             try:
                 return await self._once(attempt, size)
             except Transient as error:

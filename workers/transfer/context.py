@@ -1,21 +1,28 @@
 """What the coroutines of one task share: its facts, its stores, and what its owner wants now."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from connectors.objects import Pace
 from engine.failures import Side
+from engine.parts import quarter_second_piece
 from engine.states import TaskStatus
 from engine.windows import rate_at
 from ledger.values import Control, Desired, TaskFacts
+from workers.transfer.budget import ByteBudget
 from workers.transfer.calls import Caller
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
 from workers.transfer.streaks import Streak
 
 NARROW = 4
+# Under a limit: so many seconds of it are in the air at once, and an object counts as so much at least.
+AHEAD = 2
+LEAST = 64 << 10
 
 
 @dataclass(slots=True)
@@ -37,6 +44,7 @@ class TaskContext:
     streak: Streak = field(default_factory=Streak)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
     conditional: bool | None = None
+    allowance: ByteBudget | None = None
 
     def obey(self, control: Control | None) -> None:
         """Take in what the owner wants now; a task that is gone is to be stopped."""
@@ -71,6 +79,25 @@ class TaskContext:
         rate = self.rate()
         if rate is not None:
             await self.throttle.take(self.facts.task_id, bucket, rate, n)
+
+    @asynccontextmanager
+    async def allowed(self, n: int) -> AsyncIterator[None]:
+        """Under a limit, wait until `n` bytes more are of use: what waits for it must not crowd out other tasks."""
+        rate = self.rate()
+        if rate is None:
+            yield
+            return
+        if self.allowance is None or self.allowance.total != rate * AHEAD:
+            self.allowance = ByteBudget(rate * AHEAD)
+        async with self.allowance.hold(max(n, LEAST)):
+            yield
+
+    def ahead(self, bucket: str, n: int) -> Callable[[], Awaitable[None]] | None:
+        """How `n` bytes that go in one piece are waited for, so that nothing is held meanwhile; None: no such wait."""
+        rate = self.rate()
+        if rate is None or n > quarter_second_piece(rate):
+            return None
+        return partial(self.take, bucket, n)
 
     def pace(self) -> Pace | None:
         """What a write awaits before each piece, None while there is no limit."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from connectors.errors import Changed, Fatal, PreconditionFailed, StoreError
+from connectors.errors import Changed, Fatal, NotFound, PreconditionFailed, Rejected, StoreError
 from connectors.objects import ANY, Block, Condition, WriteOptions, Written
 from engine.evidence import Level
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
@@ -11,7 +11,7 @@ from engine.manifest import Entry
 from engine.outcomes import Outcome, OutcomeKind
 from engine.parts import SINGLE_MAX, TooLarge
 from engine.policy import Rule
-from ledger.values import UnitClaim
+from ledger.values import UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.decisions import Decider
@@ -23,6 +23,8 @@ from workers.transfer.subjects import Subject
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 
 ROUNDS = 3
+# The store dropped an upload or a part of it behind our back: begun anew, all is well.
+UPLOAD_GONE = frozenset({Meaning.NO_UPLOAD, Meaning.BAD_PART})
 
 
 class Copier:
@@ -34,6 +36,8 @@ class Copier:
         self._budget = budget
         self._decider = Decider(context, claim.decided_ms)
         self._large = LargeCopy(context, lease, claim, budget)
+        # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
+        self.completed: list[UploadRow] = []
 
     async def copy(self, idx: int, entry: Entry) -> Outcome:
         """What became of one object. Raises Fatal and LeaseLost; every other failure is its outcome."""
@@ -60,27 +64,42 @@ class Copier:
             subject = found if found.known else await self._decider.source_seen(found)
             try:
                 return await self._once(subject)
-            except Changed:
-                if last:
-                    raise
-                found = await self._decider.source_seen(subject)
-            except PreconditionFailed:
-                if last:
-                    raise
-                found = await self._decider.again(subject)
-            except Contradicted as lie:
-                if last:
-                    raise Inconsistent("UPLOAD_DST_OBJ_FAILURE", f"the destination holds {lie.etag}") from lie
-                found = replace(subject, condition=self._over(lie.etag), ours=lie.etag)
+            except (Changed, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
+                found = await self._otherwise(subject, problem, last=last)
         raise AssertionError("the last round returns or raises")
+
+    async def _otherwise(self, subject: Subject, problem: Exception, *, last: bool) -> Subject | Rule:
+        """What to try after `problem`, which is raised when nothing is left to try."""
+        match problem:
+            case Contradicted() if last:
+                word = "UPLOAD_DST_OBJ_FAILURE"
+                raise Inconsistent(word, f"the destination holds {problem.etag}") from problem
+            case Contradicted():
+                return replace(subject, condition=self._over(problem.etag), ours=problem.etag)
+            case Changed() if not last:
+                return await self._decider.source_seen(subject)
+            case PreconditionFailed() if not last:
+                return await self._decider.again(subject)
+            case NotFound() | Rejected() if problem.meaning in UPLOAD_GONE and not last:
+                return subject
+        raise problem
 
     async def _once(self, subject: Subject) -> Outcome:
         if subject.size > SINGLE_MAX:
-            landing = await self._large.copy(subject, self._decider.check_free)
-        else:
-            async with self._budget.hold(max(subject.size, 1 << 12)):
-                landing = await self._small(subject)
+            return await self._once_large(subject)
+        async with self._context.allowed(subject.size), self._budget.hold(max(subject.size, 1 << 12)):
+            landing = await self._small(subject)
         return self._succeeded(subject, landing.written, weigh(self._context, landing))
+
+    async def _once_large(self, subject: Subject) -> Outcome:
+        landing, upload = await self._large.copy(subject, self._decider.check_free)
+        try:
+            level = weigh(self._context, landing)
+        except (Contradicted, Inconsistent):
+            await self._context.ledger.close_upload(upload)
+            raise
+        self.completed.append(upload)
+        return self._succeeded(subject, landing.written, level)
 
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
@@ -93,10 +112,14 @@ class Copier:
     async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
         """Refused because our own earlier request landed after all counts as written."""
         context, store = self._context, self._context.pair.destination
+        paid = context.ahead("write", len(block))
         try:
             return await context.destination(
-                lambda: store.put(subject.dst_key, block, options, subject.condition, context.pace()),
+                lambda: store.put(
+                    subject.dst_key, block, options, subject.condition, None if paid else context.pace()
+                ),
                 len(block),
+                paid,
             )
         except PreconditionFailed:
             head = await self._decider.destination_head(subject.dst_key)

@@ -37,7 +37,7 @@ class Decider:
             # `check_free` comes when all parts are there: too late to be the only look.
             return await self.again(subject)
         over = None if decision == "absent" else subject.listed.dst_etag
-        return replace(subject, condition=condition_for(over, conditional=conditional), weak=not conditional)
+        return replace(subject, condition=condition_for(over, conditional=conditional))
 
     async def again(self, subject: Subject) -> Subject | Rule:
         """By HEADs: of the destination, and of the source where the rule needs it."""
@@ -58,7 +58,7 @@ class Decider:
                 case Copy():
                     over = None if head is None else head.info.etag
                     condition = condition_for(over, conditional=conditional)
-                    return replace(subject, condition=condition, weak=not conditional)
+                    return replace(subject, condition=condition)
 
     async def source_seen(self, subject: Subject) -> Subject:
         """With the facts of a fresh HEAD of the source."""

@@ -2,10 +2,12 @@
 
 import logging
 
+from connectors.errors import StoreError
 from engine.codes import message
 from engine.outcomes import decode
 from ledger.values import RunClaim, Verification
 from workers.transfer.context import TaskContext
+from workers.transfer.endings import give_back
 from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.multipart import abort_recorded
 from workers.transfer.records import RecordWriter
@@ -61,6 +63,9 @@ class Finish:
             lease = self._keeper.hold(claim.fence, asked_at)
             try:
                 await RecordWriter(context, lease, claim).run()
+            except StoreError:
+                await give_back(context.ledger, lease)
+                raise
             finally:
                 self._keeper.drop(lease)
 

@@ -48,7 +48,7 @@ class ListFile:
         guard = Guard(info.etag, info.size, info.version)
         part = ByteRange(start, min(BLOCK, info.size - start)) if info.size else None
         answer = await self._context.destination(lambda: self._store.read(self._key, guard, part))
-        return answer.data
+        return bytes(answer.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
-from connectors.errors import Changed, NotFound, PreconditionFailed, Unavailable
-from connectors.objects import Block, Part, Written
+from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, Unavailable
+from connectors.objects import Block, Part, WriteOptions, Written
 from engine.evidence import multipart_etag
 from engine.parts import PartPlan, plan_parts
 from engine.sums import combine_crc64
@@ -24,6 +25,8 @@ from workers.transfer.verdicts import Landing
 # How far the store's clock may be behind the ledger's when an upload with a lost id is looked for.
 SKEW_MS = 60_000
 
+Completed = tuple[Landing, UploadRow]
+
 
 class LargeCopy:
     """Uploads in parts for the objects of one unit."""
@@ -35,44 +38,46 @@ class LargeCopy:
         self._budget = budget
         self._store = context.pair.destination
 
-    async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Landing:
+    async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Completed:
         """All parts read under one version, then completed if `ready` does not object.
 
-        Raises StoreError (Changed ends the upload), LeaseLost.
+        The upload's row is left for the caller to close. Raises StoreError (Changed ends the upload), LeaseLost.
         """
         traits = self._store.traits
         plan = plan_parts(
             subject.size, min_part=traits.min_part, max_part=traits.max_part, max_parts=traits.max_parts
         )
         row = await self._resumed(subject, plan)
-        first: Block | None = None
+        if isinstance(row, tuple):
+            return row
+        first: dict[int, Block] = {}
         if row is None:
-            row, first = await self._begun(subject, plan)
+            row = await self._begun(subject, plan, first)
         try:
             stored = await self._upload(subject, plan, row, first)
             await ready(subject)
             written = await self._complete(subject, row, stored)
-        except (Changed, NotFound, PreconditionFailed):
+        except (Changed, NotFound, PreconditionFailed, Rejected):
             await self.discard(row)
             raise
-        await self._context.ledger.close_upload(row)
-        etag = multipart_etag([part.md5 for part in stored])
-        crc = combine_crc64((part.crc64, part.size) for part in stored)
-        return Landing(subject, written, etag, "", crc, subject.crc64)
+        return _landing(subject, stored, written), row
 
     async def discard(self, row: UploadRow) -> None:
         """Abort an upload of ours, also one whose id never reached us."""
         await abort_recorded(self._context, row)
 
-    async def _resumed(self, subject: Subject, plan: PartPlan) -> UploadRow | None:
-        """The upload to go on with; one that does not fit any more is aborted."""
+    async def _resumed(self, subject: Subject, plan: PartPlan) -> UploadRow | Completed | None:
+        """The upload to go on with, or what came of it; one that does not fit any more is aborted."""
         row = await self._context.ledger.find_upload(self._claim, subject.idx)
         if row is None:
             return None
         same = (row.src_etag, row.src_size, row.part_size) == (subject.etag, subject.size, plan.part_size)
-        kept = await self._kept_parts(row, plan) if same and row.upload_id else None
-        if kept is not None:
-            return replace(row, parts=kept)
+        if same and row.upload_id:
+            kept = await self._kept_parts(row, plan)
+            if kept is not None:
+                return replace(row, parts=kept)
+            if len(row.parts) == plan.count and (written := await self._landed(subject, row, row.parts)):
+                return _landing(subject, row.parts, written), row
         await self.discard(row)
         return None
 
@@ -99,26 +104,39 @@ class LargeCopy:
             return None
         return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), None)
 
-    async def _begun(self, subject: Subject, plan: PartPlan) -> tuple[UploadRow, Block]:
+    async def _begun(self, subject: Subject, plan: PartPlan, first: dict[int, Block]) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
-        async with self._budget.hold(plan.part_size):
-            first, head = await read_part(context, subject, *plan.range(1))
+        async with context.allowed(plan.part_size), self._budget.hold(plan.part_size):
+            first[1], head = await read_part(context, subject, *plan.range(1))
             planned = await context.ledger.plan_upload(
                 self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
             )
             if planned is None:
                 raise LeaseLost
-            options = write_options(context, head)
-            upload_id = await context.destination(lambda: self._store.create_upload(subject.dst_key, options))
+            upload_id = await self._created(planned, write_options(context, head))
             row = replace(planned, upload_id=upload_id, state="open")
             if not await context.ledger.open_upload(self._claim, planned, upload_id):
                 await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
                 raise LeaseLost
-            return row, first
+            return row
+
+    async def _created(self, planned: UploadRow, options: WriteOptions) -> str:
+        """The new upload's id. When it was asked for more than once, the uploads of lost answers are aborted."""
+        context, tries = self._context, count()
+
+        async def create() -> str:
+            next(tries)
+            return await self._store.create_upload(planned.dst_key, options)
+
+        upload_id = await context.destination(create)
+        if next(tries) > 1:
+            for stray in set(await _nameless(context, planned)) - {upload_id}:
+                await context.destination(partial(self._store.abort_upload, planned.dst_key, stray))
+        return upload_id
 
     async def _upload(
-        self, subject: Subject, plan: PartPlan, row: UploadRow, first: Block | None
+        self, subject: Subject, plan: PartPlan, row: UploadRow, first: dict[int, Block]
     ) -> list[StoredPart]:
         stored = {part.number: part for part in row.parts}
         missing = iter([number for number in range(1, plan.count + 1) if number not in stored])
@@ -135,13 +153,13 @@ class LargeCopy:
         row: UploadRow,
         missing: Iterator[int],
         stored: dict[int, StoredPart],
-        first: Block | None,
+        first: dict[int, Block],
     ) -> None:
         for number in missing:
             if self._context.stopping.is_set():
                 return
             self._lease.check()
-            part = await self._part(subject, plan, row, number, first if number == 1 else None)
+            part = await self._part(subject, plan, row, number, first.pop(number, None))
             # What the store has acknowledged is recorded even when the owner cuts us off now.
             if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
                 raise LeaseLost
@@ -152,7 +170,7 @@ class LargeCopy:
     ) -> StoredPart:
         context = self._context
         start, length = plan.range(number)
-        async with self._budget.hold(length):
+        async with self._context.allowed(length), self._budget.hold(length):
             if block is None:
                 block, _ = await read_part(context, subject, start, length)
             sent = block
@@ -177,7 +195,7 @@ class LargeCopy:
                 raise error from error.__cause__
             return written
 
-    async def _landed(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written | None:
+    async def _landed(self, subject: Subject, row: UploadRow, stored: Sequence[StoredPart]) -> Written | None:
         """What stands at the key, if it is this very upload."""
         context = self._context
         try:
@@ -188,6 +206,12 @@ class LargeCopy:
         if head.info.size != subject.size or not ours:
             return None
         return Written(head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms)
+
+
+def _landing(subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
+    etag = multipart_etag([part.md5 for part in stored])
+    crc = combine_crc64((part.crc64, part.size) for part in stored)
+    return Landing(subject, written, etag, "", crc, subject.crc64)
 
 
 async def abort_recorded(context: TaskContext, row: UploadRow) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from connectors.capabilities import DestinationStore, SourceStore
 from engine.selection import Scope
+from ledger.grouping import Creation
 from ledger.values import (
     Checkpointed,
     Control,
@@ -81,6 +83,7 @@ class ClaimLedger(Protocol):
         ...
 
     async def claim_prepare(self, task_id: TaskId, worker: str) -> RunClaim | None: ...
+    async def claim_cut(self, task_id: TaskId, worker: str) -> RunClaim | None: ...
     async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None: ...
     async def claim_unit(self, task_id: TaskId, worker: str, *, large: bool) -> UnitClaim | None: ...
     async def claim_record(
@@ -184,5 +187,25 @@ class FinishLedger(Protocol):
         ...
 
 
-class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, Protocol):
+class GroupLedger(Protocol):
+    """Making the tasks of a group out of what its scanner has listed."""
+
+    async def cut(self, claim: RunClaim, now: datetime) -> bool:
+        """One more task from what is listed; False: there is no rest, or the group is to stop."""
+        ...
+
+    async def save_list_tasks(self, claim: RunClaim, keys: Sequence[str], now: datetime) -> bool:
+        """One task for each list. False: lease lost. Repeatable."""
+        ...
+
+    async def end_creation(self, claim: RunClaim) -> Creation | None:
+        """Ends the scanner when its coverage is proved and all of it belongs to tasks. None: lease lost."""
+        ...
+
+    async def pieces(self, task_id: TaskId) -> tuple[Scope, ...]:
+        """What a task of a group covers."""
+        ...
+
+
+class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, Protocol):
     """All of it."""

@@ -10,6 +10,7 @@ from engine.selection import Scope, scopes
 from engine.spec import TaskType
 from ledger.values import RunClaim
 from workers.transfer.context import TaskContext
+from workers.transfer.grouping import list_tasks
 from workers.transfer.lists import ListFile
 from workers.transfer.signals import LeaseLost, TaskFailed
 from workers.transfer.together import together
@@ -22,7 +23,9 @@ async def prepare(context: TaskContext, claim: RunClaim) -> None:
     """Check both ends and save the plan. Raises TaskFailed, StoreError, LeaseLost."""
     await context.destination(context.pair.destination.check_bucket)
     await context.source(context.pair.source.check_bucket)
-    if context.control.failed_only:
+    if context.facts.scanner and context.facts.spec.task_type is TaskType.LIST:
+        saved = await list_tasks(context, claim)
+    elif context.control.failed_only:
         saved = await context.ledger.save_retry_plan(claim)
     else:
         saved = await context.ledger.save_plan(claim, await _plan(context))
@@ -35,6 +38,9 @@ async def _plan(context: TaskContext) -> tuple[Scope, ...]:
     if spec.task_type is TaskType.LIST:
         await _check_list(context)
         return (WHOLE,)
+    if context.facts.group_id and not context.facts.scanner:
+        # Its group's scanner has chosen what it covers; what is gone since is no error.
+        return await context.ledger.pieces(context.facts.task_id)
     planned = scopes(spec)
     gate = asyncio.Semaphore(AT_ONCE)
     await together(_check_scope(context, scope, gate) for scope in planned)
@@ -79,7 +85,7 @@ async def _check_list(context: TaskContext) -> None:
     listed = ListFile(context)
     try:
         head = await listed.head()
-        _check_form(head)
+        _check_form(head, strict=not context.facts.group_id)
         first = await listed.first()
     except ListRefused as refused:
         raise TaskFailed(refused.code, str(refused)) from refused
@@ -98,12 +104,12 @@ async def _check_list(context: TaskContext) -> None:
     raise TaskFailed("TRF.0026", f"{first.key!r} is not in the source bucket")
 
 
-def _check_form(head: ObjectHead) -> None:
+def _check_form(head: ObjectHead, *, strict: bool) -> None:
     properties = head.properties
     check_head(
         head.info.key.decode(),
         head.info.size,
         properties.content_type,
         properties.content_encoding,
-        strict=True,
+        strict=strict,  # the lists of a group may be of any type (oms-behaviour 1.1)
     )

@@ -20,14 +20,16 @@ IN_A_THREAD = 1 << 20
 async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, ObjectHead]:
     """The whole object. Bytes whose MD5 denies the source's ETag are read again, then given up as Corrupted."""
 
+    paid = context.ahead("read", subject.size)
+
     async def attempt() -> tuple[Block, ObjectHead]:
-        data, head = await _read(context, subject, None)
+        data, head = await _read(context, subject, None, paid=paid is not None)
         block = await hashed(data)
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
         return block, head
 
-    return await context.source(attempt, subject.size)
+    return await context.source(attempt, subject.size, paid)
 
 
 async def read_part(
@@ -62,12 +64,12 @@ def _hash(data: bytes | bytearray) -> Block:
 
 
 async def _read(
-    context: TaskContext, subject: Subject, part: ByteRange | None
+    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool = False
 ) -> tuple[bytes | bytearray, ObjectHead]:
     store, key, guard = context.pair.source, subject.listed.key, subject.guard
     length = guard.size if part is None else part.length
     rate = context.rate()
-    if rate is None or not length:
+    if paid or rate is None or not length:
         answer = await store.read(key, guard, part)
         return answer.data, answer.head
     first = 0 if part is None else part.start

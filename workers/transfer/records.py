@@ -60,9 +60,9 @@ class RecordWriter:
             await self._put_parts(first, second, blocks)
 
     async def _put(self, data: bytes) -> None:
-        store, block = self._context.pair.destination, await hashed(data)
-        options = self._options()
-        await self._context.destination(lambda: store.put(self._key, block, options, ANY))
+        context, block = self._context, await hashed(data)
+        store, options = context.pair.destination, self._options()
+        await context.destination(lambda: store.put(self._key, block, options, ANY, context.pace()))
 
     async def _put_parts(self, first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> None:
         call, store = self._context.destination, self._context.pair.destination
@@ -77,8 +77,11 @@ class RecordWriter:
         await call(lambda: store.complete_upload(self._key, upload_id, parts, ANY))
 
     async def _put_part(self, upload_id: str, number: int, data: bytes) -> Part:
-        store, block = self._context.pair.destination, await hashed(data)
-        return await self._context.destination(lambda: store.put_part(self._key, upload_id, number, block))
+        context, block = self._context, await hashed(data)
+        store = context.pair.destination
+        return await context.destination(
+            lambda: store.put_part(self._key, upload_id, number, block, context.pace())
+        )
 
     def _options(self) -> WriteOptions:
         return WriteOptions(TEXT.properties, TEXT.storage_class, self._context.facts.spec.enable_kms)

@@ -9,7 +9,7 @@ from engine.policy import UNKNOWN, Candidate, Existing
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An object of a unit. `size` is UNKNOWN until a HEAD told; `weak`: no condition guards the write.
+    """An object of a unit. `size` is UNKNOWN until a HEAD told.
 
     `listed` keeps what the listing said: coverage is counted in its terms, whatever is read in the end.
     `ours`: ETag of a bad copy that we left at the key ourselves.
@@ -25,7 +25,6 @@ class Subject:
     headed: bool = False
     crc64: int | None = None
     condition: Condition = ANY
-    weak: bool = False
     ours: str | None = None
 
     @classmethod
@@ -45,6 +44,11 @@ class Subject:
             headed=True,
             crc64=head.crc64,
         )
+
+    @property
+    def weak(self) -> bool:
+        """No condition guards the write: a late one of an owner before us may still replace it."""
+        return not self.condition.bound
 
     @property
     def guard(self) -> Guard:

@@ -1,6 +1,7 @@
 """Doing one unit: its objects side by side, their outcomes journalled, its lease watched (design 5)."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
 from engine.manifest import Entry, decode
@@ -15,6 +16,7 @@ from workers.transfer.leases import Lease
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.together import together
 
+log = logging.getLogger(__name__)
 MOST_CRASHES = 3
 
 
@@ -58,8 +60,9 @@ class UnitWork:
             if context.stopping.is_set():
                 return
             self._lease.check()
-            outcome = await self._poisonous(idx, entry) or await self._copier.copy(idx, entry)
+            outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
             await self._noted(outcome)
+            await self._close_uploads()
 
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
@@ -67,15 +70,27 @@ class UnitWork:
         if not self._isolated:
             return None
         if claim.suspect == idx and claim.crashes >= MOST_CRASHES:
-            return Outcome(
-                idx=idx, kind=OutcomeKind.FAIL, key=entry.key, size=max(entry.size, 0), etag=entry.etag,
-                code="CRASHES_WORKER", detail=f"{claim.crashes} workers died over it",
-                finished_ms=self._context.clock.now_ms(),
-            )  # fmt: skip
+            return self._poison(idx, entry, f"{claim.crashes} workers died over it")
         await self._journal.flush()
         if not await self._context.ledger.mark_current(claim, idx):
             raise LeaseLost
         return None
+
+    async def _copied(self, idx: int, entry: Entry) -> Outcome:
+        """An object over which the unit breaks again and again fails alone."""
+        try:
+            return await self._copier.copy(idx, entry)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            if self._claim.attempts < MOST_CRASHES:
+                raise
+            log.exception("object_broke", extra={"unit": self._claim.fence.row, "idx": idx})
+            return self._poison(idx, entry, repr(error))
+
+    def _poison(self, idx: int, entry: Entry, detail: str) -> Outcome:
+        return Outcome(
+            idx=idx, kind=OutcomeKind.FAIL, key=entry.key, size=max(entry.size, 0), etag=entry.etag,
+            code="CRASHES_WORKER", detail=detail, finished_ms=self._context.clock.now_ms(),
+        )  # fmt: skip
 
     async def _noted(self, outcome: Outcome) -> None:
         streak = self._context.streak
@@ -84,6 +99,14 @@ class UnitWork:
             streak.succeeded()
         elif streak.failed(outcome.code):
             await self._ask_the_bucket()
+
+    async def _close_uploads(self) -> None:
+        """Large objects are journalled at once. A row that a cut leaves open is closed at the end of the run."""
+        completed, self._copier.completed = self._copier.completed, []
+        if completed:
+            await self._journal.flush()
+        for row in completed:
+            await self._context.ledger.close_upload(row)
 
     async def _ask_the_bucket(self) -> None:
         """One bucket-level call each: Fatal stops the task, else it goes on narrowly."""

@@ -14,6 +14,7 @@ from workers.transfer.context import TaskContext
 from workers.transfer.cutting import until_stopped
 from workers.transfer.endings import AGAIN_AFTER, give_back, halt, run_to_its_end
 from workers.transfer.finish import Finish
+from workers.transfer.grouping import make_tasks
 from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
@@ -61,7 +62,7 @@ class Worker:
         self._budget = ByteBudget(self._limits.bytes_in_flight)
         self._keeper = LeaseKeeper(ledger, clock)
         self._board = Board(ledger, stores, throttle, clock, random, self._limits)
-        self._jobs: dict[asyncio.Task[None], str] = {}
+        self._jobs: dict[asyncio.Task[None], tuple[str, TaskId]] = {}
         self._background: list[asyncio.Task[None]] = []
         self._attempts: Counter[Row] = Counter()
         self._offers = self._table()
@@ -120,11 +121,15 @@ class Worker:
             hungry = [one for one in hungry if await self._take_one(one)]
 
     async def _take_one(self, work: OpenWork) -> bool:
-        busy = Counter(self._jobs.values())
         for offer in self._offers:
-            if offer.there(work) and busy[offer.kind] < offer.most and await self._take(offer, work.task_id):
+            if offer.there(work) and self._room(offer, work) and await self._take(offer, work.task_id):
                 return True
         return False
+
+    def _room(self, offer: Offer, work: OpenWork) -> bool:
+        """A task without any such job gets one also where those of slow tasks have taken all places."""
+        busy = [task_id for kind, task_id in self._jobs.values() if kind == offer.kind]
+        return len(busy) < (offer.most if work.task_id in busy else 2 * offer.most)
 
     async def _take(self, offer: Offer, task_id: TaskId) -> bool:
         asked_at = self._clock.monotonic()
@@ -136,7 +141,7 @@ class Worker:
             return False
         lease = self._keeper.hold(claim.fence, asked_at)
         job = asyncio.ensure_future(self._job(offer, lease, claim))
-        self._jobs[job] = offer.kind
+        self._jobs[job] = (offer.kind, task_id)
         job.add_done_callback(self._jobs.pop)
         return True
 
@@ -175,11 +180,12 @@ class Worker:
         return (
             Offer("run", 4, lambda w: w.prepare, lambda t: ledger.claim_prepare(t, name), self._prepare),
             Offer("run", 4, lambda w: w.finish, lambda t: ledger.claim_finish(t, name), self._finish),
+            Offer("run", 4, lambda w: w.cut, lambda t: ledger.claim_cut(t, name), self._cut),
             Offer("record", 2, lambda w: w.record, self._claim_record, self._record),
             Offer("range", limits.ranges, lambda w: w.ranges > 0, lambda t: ledger.claim_range(t, name), self._scan),
             Offer("large", limits.large, lambda w: w.large > 0,
                   lambda t: ledger.claim_unit(t, name, large=True), self._unit),
-            Offer("unit", limits.units, lambda w: w.units > w.large,
+            Offer("unit", limits.units, lambda w: w.units > 0,
                   lambda t: ledger.claim_unit(t, name, large=False), self._unit),
         )  # fmt: skip
 
@@ -189,6 +195,10 @@ class Worker:
     async def _prepare(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)
         await until_stopped(context, lease, prepare(context, claim))
+
+    async def _cut(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, RunClaim)
+        await make_tasks(context, lease, claim)
 
     async def _finish(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)

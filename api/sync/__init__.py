@@ -1,0 +1,1 @@
+"""Synchronisation tasks (OMS 5.3)."""

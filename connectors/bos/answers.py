@@ -1,0 +1,71 @@
+"""Reads BOS's JSON answers strictly: the fields that must be there, of the type that they must have."""
+
+import json
+from typing import Any
+
+from connectors.s3.errors import broken
+from connectors.wire import WireAnswer
+from engine.failures import Operation
+
+
+class BrokenJson(ValueError):
+    """The answer is not the document it must be."""
+
+
+class Answer:
+    """One JSON object whose fields are asked for by name and type."""
+
+    def __init__(self, fields: Any) -> None:
+        if not isinstance(fields, dict):
+            raise BrokenJson("the answer is no JSON object")
+        self._fields: dict[str, Any] = fields
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Answer":
+        """Raises BrokenJson for everything that is not one whole JSON object."""
+        try:
+            return cls(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            raise BrokenJson(f"not one whole document: {type(error).__name__}") from error
+
+    def text(self, name: str) -> str:
+        """A string, "" when absent."""
+        found = self._fields.get(name, "")
+        if not isinstance(found, str):
+            raise BrokenJson(f"{name} is no text")
+        return found
+
+    def number(self, name: str) -> int:
+        """A number that must be there; some answers write it as text."""
+        found = self._fields.get(name)
+        if isinstance(found, str) and found.isascii() and found.isdigit():
+            return int(found)
+        if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            raise BrokenJson(f"{name} is no number")
+        return found
+
+    def flag(self, name: str) -> bool:
+        """A truth value that must be there."""
+        found = self._fields.get(name)
+        if not isinstance(found, bool):
+            raise BrokenJson(f"{name} is neither true nor false")
+        return found
+
+    def key(self, name: str) -> bytes:
+        """A key; JSON carries every character. Raises ValueError for half a surrogate pair."""
+        return self.text(name).encode()
+
+    def all(self, name: str) -> list["Answer"]:
+        """The objects of a list, none when it is absent."""
+        found = self._fields.get(name, [])
+        if not isinstance(found, list):
+            raise BrokenJson(f"{name} is no list")
+        return [Answer(one) for one in found]
+
+
+def parsed(operation: Operation, answer: WireAnswer) -> Answer:
+    """The answer's document. Raises StoreError when it is none."""
+    try:
+        return Answer.parse(answer.document)
+    except ValueError as error:
+        raise broken(operation, answer, str(error)[:200]) from error

@@ -1,0 +1,40 @@
+"""The vendors' own host names by region, as data (clouds.md B2-B5 row 1)."""
+
+from collections.abc import Callable, Mapping
+
+_KS3_LABELS: Mapping[str, str] = {
+    "BEIJING": "ks3-cn-beijing",
+    "SHANGHAI": "ks3-cn-shanghai",
+    "GUANGZHOU": "ks3-cn-guangzhou",
+    "QINGDAO": "ks3-cn-qingdao",
+    "HONGKONG": "ks3-cn-hk-1",
+    "RUSSIA": "ks3-rus",
+    "SINGAPORE": "ks3-sgp",
+    "JR_BEIJING": "ks3-jr-beijing",
+    "JR_SHANGHAI": "ks3-jr-shanghai",
+    "GOV_BEIJING": "ks3-gov-beijing",
+    "AMERICA": "ks3-us-west-1",
+}
+# Other names of the same regions: the labels themselves, and what stands after `ks3-` in them.
+_KS3_HOSTS: Mapping[str, str] = {
+    **{region.lower().replace("_", "-"): f"{label}.ksyuncs.com" for region, label in _KS3_LABELS.items()},
+    **{label: f"{label}.ksyuncs.com" for label in _KS3_LABELS.values()},
+    **{label.removeprefix("ks3-"): f"{label}.ksyuncs.com" for label in _KS3_LABELS.values()},
+    "hangzhou": "kss.ksyun.com",
+}
+
+_HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "Aliyun": ("oss", lambda region: f"oss-{region.removeprefix('oss-')}.aliyuncs.com"),
+    "Tencent": ("cos", lambda region: f"cos.{region}.myqcloud.com"),
+    "KingsoftCloud": ("ks3", lambda region: _KS3_HOSTS.get(region, "")),
+    "Baidu": ("bos", lambda region: f"{region}.bcebos.com"),
+}
+
+
+def vendor_host(cloud_type: str, region: str) -> tuple[str, str] | None:
+    """Host and dialect of a region, whose name must be a plain label in lower case, hyphens for underscores; None when none is known."""
+    if cloud_type not in _HOSTS:
+        return None
+    dialect, host_of = _HOSTS[cloud_type]
+    host = host_of(region)
+    return (host, dialect) if host else None

@@ -1,0 +1,46 @@
+"""The connections to one target: kept for a while, handed to one exchange at a time."""
+
+import asyncio
+from collections import deque
+
+from connectors.wire.connection import Connection
+from connectors.wire.dialling import Dialler
+from connectors.wire.request import Target
+
+_KEPT = 15.0
+
+
+class Pool:
+    """As many connections as are asked for; the one used last is used next."""
+
+    def __init__(self, target: Target) -> None:
+        self._dialler = Dialler(target)
+        self._idle: deque[Connection] = deque()
+        self._all: set[Connection] = set()
+
+    async def take(self, connect_seconds: float) -> Connection:
+        """A connection nobody uses. Raises WireFailure when none can be opened."""
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and now - connection.idle_since < _KEPT:
+                return connection
+            connection.abort()
+        connection = await self._dialler.open(self._lost, connect_seconds)
+        self._all.add(connection)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """After an exchange; a connection that cannot be used again is dropped."""
+        if connection.usable:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+
+    def close(self) -> None:
+        """Drop all connections; exchanges in the air fail."""
+        for connection in list(self._all):
+            connection.abort()
+
+    def _lost(self, connection: Connection) -> None:
+        self._all.discard(connection)

@@ -1,0 +1,95 @@
+"""One store, one CDN and one API for all tests here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkoms.v2 import OmsClient
+
+from cli.embedded.postgres import Postgres
+from tests.api.service import Account, Service, running_service, write_key_file
+from tests.buckets.cdn_server import ACCESS_KEY, BUCKET, SECRET_KEY, Cdn, open_to_all, running_cdn
+from tests.servers import copied_database
+from tests.storeserver import Account as Key
+from tests.storeserver import ServerProcess, StoreConfig
+from tests.storeserver.config import BucketFlags, Denial
+
+TOKEN = "a-token"
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[ServerProcess]:
+    """The store whose buckets are looked into."""
+    config = StoreConfig(
+        keys={ACCESS_KEY: Key(SECRET_KEY), "temporary": Key("secret", TOKEN), "denied": Key("secret")},
+        buckets=[BUCKET, "lists", "empty", "abroad"],
+        bucket_flags={"abroad": BucketFlags(region="eu-west-1"), "lists": BucketFlags(region="cn-north-4")},
+        policies={"denied": [Denial("list"), Denial("read")]},
+        request_log=True,
+    )
+    with ServerProcess(config) as server:
+        for key in ("a.txt", "b/1.txt", "b/2.txt", "b/c/3.txt", "d e/ä.txt", "z.bin"):
+            server.put(BUCKET, key.encode(), key.encode() * 300)
+        server.put(BUCKET, b"b/", b"")
+        server.put("lists", b"urls.txt", b"https://a.example/b\tc\n", headers={"content-type": "text/plain"})
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_cdn() -> Iterator[Cdn]:
+    """The CDN of the session."""
+    with running_cdn() as server:
+        yield server
+
+
+@pytest.fixture
+def cdn(session_cdn: Cdn) -> Cdn:
+    """The CDN, empty and open to all."""
+    session_cdn.objects.clear()
+    session_cdn.asked.clear()
+    session_cdn.headers.clear()
+    session_cdn.gate, session_cdn.knows_ranges = open_to_all, True
+    return session_cdn
+
+
+@pytest.fixture(scope="session")
+def endpoints(shop: ServerProcess, session_cdn: Cdn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the operator allows."""
+    file = tmp_path_factory.mktemp("endpoints") / "endpoints.yaml"
+    file.write_text(
+        f"""
+- {{cloud_type: AWS, region: us-east-1, endpoint: "{shop.url}"}}
+- {{cloud_type: HuaweiCloud, region: "*", endpoint: "{shop.url}", dialect: obs, addressing: path}}
+- {{cloud_type: HEC, region: my-region, endpoint: "{shop.url}", dialect: obs, addressing: path}}
+- {{cloud_type: CDN, region: "*", endpoint: "http://127.0.0.1:{session_cdn.port}"}}
+"""
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
+def api(
+    postgres_server: Postgres, endpoints: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """The running API."""
+    key_file = write_key_file(tmp_path_factory.mktemp("keys") / "master.key")
+    with (
+        copied_database(postgres_server) as url,
+        running_service(url, key_file, OMS_ENDPOINTS=str(endpoints)) as service,
+    ):
+        yield service
+
+
+@pytest.fixture
+def ann(api: Service) -> Account:
+    """A user of an account that nobody else uses."""
+    return api.account()
+
+
+@pytest.fixture
+def client(api: Service, ann: Account) -> Any:
+    """The vendor's client, signing with an access key."""
+    credentials = BasicCredentials(ann.access_key, ann.secret_key, ann.project_id)
+    return OmsClient.new_builder().with_credentials(credentials).with_endpoint(api.address).build()

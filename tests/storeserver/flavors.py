@@ -1,0 +1,149 @@
+"""What the vendors' services do differently from each other, as data (clouds.md B0-B5, C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_CLASSES = (
+    "STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER_IR GLACIER DEEP_ARCHIVE"
+)
+_JOBS = ("Days", "Tier", "GlacierJobParameters", "Type", "Description")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flavor:
+    """One vendor. `classes` gives the vendor's word for each storage class of S3 that it has.
+
+    `encoding` is how names stand in an encoded listing: form (blank is `+`), percent, or all (`/` as %2F too).
+    `tells_endpoint` is what a request at another region's host gets: a status and a code.
+    """
+
+    name: str
+    prefix: str
+    namespace: bytes = b""
+    classes: Mapping[str, str] = field(default_factory=lambda: {name: name for name in _CLASSES.split()})
+    class_always_shown: bool = False
+    kms: str = "kms"
+    kms_key: str = "server-side-encryption-kms-key-id"
+    crc_header: str = ""
+    encoding: str = "percent"
+    upper_etag: bool = False
+    whole_seconds: bool = True
+    next_marker: bool = True
+    merges_slashes: bool = False
+    head_bucket: bool = True
+    restore_elements: tuple[str, ...] = ("Days", "JobParameters")
+    restore_refusal: tuple[int, str] = (403, "InvalidObjectState")
+    wrong_token: tuple[int, str] = (403, "InvalidSecurityToken")
+    tells_endpoint: tuple[int, str] | None = None
+    json: bool = False
+
+    def class_name(self, storage_class: str) -> str:
+        """A storage class as the vendor calls it."""
+        return self.classes.get(storage_class, storage_class)
+
+    def class_of(self, word: str) -> str | None:
+        """The S3 name of a vendor's word, None for a word that the vendor does not know."""
+        return next((ours for ours, theirs in self.classes.items() if word in (theirs, ours)), None)
+
+    def etag(self, etag: str) -> str:
+        """An ETag as the vendor writes it."""
+        return etag.upper() if self.upper_etag else etag
+
+
+S3 = Flavor(
+    "s3",
+    "x-amz-",
+    namespace=b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"',
+    kms="aws:kms",
+    kms_key="server-side-encryption-aws-kms-key-id",
+    crc_header="x-amz-checksum-crc64ecma",
+    encoding="form",
+    whole_seconds=False,
+    next_marker=False,
+    restore_elements=_JOBS,
+    wrong_token=(400, "InvalidToken"),
+)
+OBS = Flavor(
+    "obs",
+    "x-obs-",
+    namespace=b' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"',
+    classes={**S3.classes, "STANDARD_IA": "WARM", "GLACIER": "COLD"},
+    crc_header="x-obs-checksum-crc64ecma",
+    encoding="form",
+    whole_seconds=False,
+    restore_elements=(*_JOBS, "RestoreJob"),
+    wrong_token=(400, "InvalidToken"),
+)
+OSS = Flavor(
+    "oss",
+    "x-oss-",
+    classes={
+        "STANDARD": "Standard",
+        "STANDARD_IA": "IA",
+        "GLACIER": "Archive",
+        "DEEP_ARCHIVE": "ColdArchive",
+        "DEEP_COLD_ARCHIVE": "DeepColdArchive",
+    },
+    class_always_shown=True,
+    kms="KMS",
+    kms_key="server-side-encryption-key-id",
+    crc_header="x-oss-hash-crc64ecma",
+    encoding="all",
+    upper_etag=True,
+    head_bucket=False,
+    restore_refusal=(400, "OperationNotSupported"),
+    tells_endpoint=(403, "AccessDenied"),
+)
+COS = Flavor(
+    "cos",
+    "x-cos-",
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "STANDARD_IA",
+        "INTELLIGENT_TIERING": "INTELLIGENT_TIERING",
+        "GLACIER": "ARCHIVE",
+        "DEEP_ARCHIVE": "DEEP_ARCHIVE",
+    },
+    kms="cos/kms",
+    kms_key="server-side-encryption-cos-kms-key-id",
+    crc_header="x-cos-hash-crc64ecma",
+    restore_elements=("Days", "CASJobParameters"),
+    wrong_token=(403, "ExpiredToken"),
+)
+KS3 = Flavor(
+    "ks3",
+    "x-kss-",
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "STANDARD_IA",
+        "ONEZONE_IA": "DEEP_IA",
+        "GLACIER": "ARCHIVE",
+        "DEEP_ARCHIVE": "COLD_ARCHIVE",
+        "DEEP_COLD_ARCHIVE": "DEEP_COLD_ARCHIVE",
+    },
+    kms="",
+    crc_header="x-kss-checksum-crc64ecma",
+    next_marker=False,
+    merges_slashes=True,
+    wrong_token=(403, "ExpiredToken"),
+    tells_endpoint=(307, "TemporaryRedirect"),
+)
+BOS = Flavor(
+    "bos",
+    "x-bce-",
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "STANDARD_IA",
+        "ONEZONE_IA": "COLD",
+        "GLACIER": "ARCHIVE",
+    },
+    kms="",
+    crc_header="x-bce-content-crc64ecma",
+    json=True,
+)
+
+BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS)}
+# The dialects of which a server speaks one and nothing else.
+VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS)}
