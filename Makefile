@@ -9,7 +9,7 @@ CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance lock clean
+.PHONY: help venv demo test check conformance fuzz lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(READY)  ## Style, types, layers and the fast tests.
 
 conformance: $(READY)  ## Every connector against every promise.
 	$(BIN)/python -m pytest tests/conformance $(FLAGS)
+
+fuzz: $(READY)  ## Over 20,000 generated requests against the API.
+	$(BIN)/python -m tests.fuzz
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from api.context import Services, services
 from api.errors import ApiError
 from api.iam import signing
+from api.openapi import GUARDED
 from api.validation import BodyFault, check_json
 from ledger import iam
 from ledger.audit import Actor
@@ -58,6 +59,11 @@ class OpenRoute(APIRoute):
 
 class GuardedRoute(OpenRoute):
     """A route for authenticated callers only."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """As APIRoute, and described as asking for credentials."""
+        extra = {**(options.pop("openapi_extra", None) or {}), "security": GUARDED}
+        super().__init__(*args, **options, openapi_extra=extra)
 
     async def admit(self, request: Request) -> None:
         """Finds out who calls; raises ApiError 401 or 403."""

@@ -1,12 +1,18 @@
 """The OpenAPI page: FastAPI's, without the answers that this API never gives."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import compile_path
 
 _UNUSED = ("HTTPValidationError", "ValidationError")
+_SCHEMES = {
+    "Token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+    "Signature": {"type": "apiKey", "in": "header", "name": "Authorization"},
+}
+# Either of them proves who calls.
+GUARDED: Final[list[dict[str, list[str]]]] = [{name: []} for name in _SCHEMES]
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -17,6 +23,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             for operation in methods.values():
                 # Faults of the request are 400 here, in the reference's form.
                 operation["responses"].pop("422", None)
+        page["components"]["securitySchemes"] = _SCHEMES
         for name in _UNUSED:
             page["components"]["schemas"].pop(name, None)
         app.openapi_schema = page

@@ -35,4 +35,7 @@ _OLD_NAMES: Mapping[str, Mapping[str, str]] = {"AWS": {"": "us-east-1", "US": "u
 
 def region_name(cloud_type: str, told: str, asked: str) -> str:
     """The region that a location answer means; `asked` is where the question was put, for stores that do not say."""
+    if cloud_type == "Aliyun":
+        # The location call gives the name of the host, the task takes the name of the region.
+        told = told.removeprefix("oss-")
     return _OLD_NAMES.get(cloud_type, {}).get(told) or told or asked

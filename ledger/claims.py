@@ -74,12 +74,10 @@ FINISH_WANTED = f"{WANTED} AND {_NO_LIST_HELD}"
 _FENCE = "epoch = %(epoch)s AND claim_id = %(claim)s"
 _FREED = "claim_id = NULL, worker = NULL"
 _LATER = "clock_timestamp() + make_interval(secs => %(delay)s)"
-# Who gives back at once has not failed.
-_TRIED = "attempts = attempts - CASE WHEN %(delay)s > 0 THEN 0 ELSE 1 END"
 RELEASE = {
-    Leased.UNIT: f"""UPDATE unit SET state = 'ready', {_FREED}, lease_until = 'epoch', cur_idx = NULL, {_TRIED},
+    Leased.UNIT: f"""UPDATE unit SET state = 'ready', {_FREED}, lease_until = 'epoch', cur_idx = NULL,
                             not_before = {_LATER} WHERE id = %(row)s AND state = 'leased' AND {_FENCE}""",
-    Leased.RANGE: f"""UPDATE key_range SET state = 'ready', {_FREED}, lease_until = 'epoch', {_TRIED},
+    Leased.RANGE: f"""UPDATE key_range SET state = 'ready', {_FREED}, lease_until = 'epoch',
                              not_before = {_LATER} WHERE id = %(row)s AND state = 'leased' AND {_FENCE}""",
     # A run and a record have no state for it: nobody's lease keeps them from being claimed until then.
     Leased.RUN: f"""UPDATE run SET {_FREED}, lease_until = {_LATER}

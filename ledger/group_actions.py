@@ -94,6 +94,7 @@ _SHARE_KEYS = text(
 _WIPE_IDLE = text(
     "DELETE FROM credential c USING task t WHERE c.task_id = :scanner AND t.id = c.task_id AND t.status IN (3, 4, 5)"
 )
+_WIPE = text(f"DELETE FROM credential WHERE task_id IN (SELECT id FROM task WHERE group_id = {_GROUP})")
 _LIMIT = text(
     f"UPDATE task_group SET bandwidth = CAST(:bandwidth AS jsonb), version = version + 1 WHERE id = {_GROUP}"
 )
@@ -165,7 +166,7 @@ async def retry(connection: AsyncConnection, group: LockedGroup, *, failed_only:
 async def delete(connection: AsyncConnection, group: LockedGroup) -> None:
     """Marks the group; the dispatcher removes its tasks and then itself. Raises GroupRefused."""
     await _move(connection, group, GroupEvent.DELETED)
-    for statement in _STOPPING:
+    for statement in (*_STOPPING, _WIPE):
         await connection.execute(statement, {"group": group.id})
 
 

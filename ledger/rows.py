@@ -12,10 +12,14 @@ LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 UNIT_ORDER = "x.large, x.id"
 RANGE_ORDER = "x.lo"
 
-# Beyond this many waiting tasks a group's listing pauses: the ledger holds what is listed and not yet copied.
+# Beyond this many waiting tasks, or as many listed objects as some tasks hold, a group's listing pauses: the ledger
+# holds all that is listed and not yet copied.
 MOST_AHEAD = 64
-AHEAD = f"""(SELECT count(*) FROM task m
-              WHERE m.group_id = t.group_id AND m.status = 1 AND NOT m.scanner) >= {MOST_AHEAD}"""
+MOST_UNCUT = 4
+AHEAD = f"""((SELECT count(*) FROM task m
+               WHERE m.group_id = t.group_id AND m.status = 1 AND NOT m.scanner) >= {MOST_AHEAD}
+  OR EXISTS (SELECT FROM task_group g WHERE g.id = t.group_id AND {MOST_UNCUT} * g.task_objects <=
+       (SELECT sum(c.listed) FROM counter c WHERE c.task_id = t.id AND c.run_no = t.run_no)))"""
 
 
 def units(large: str) -> str:

@@ -40,6 +40,7 @@ OPEN = f"""
 UPDATE upload SET state = 'open', upload_id = %(upload_id)s
  WHERE id = %(upload)s AND (state = 'intent' OR (state = 'open' AND upload_id = %(upload_id)s)) AND {_HELD}"""
 
+# A part is progress: who gets further each time does not die over the same thing.
 ADD_PARTS = f"""
 WITH live AS (SELECT id FROM upload WHERE id = %(upload)s AND state = 'open' AND {_HELD}),
 added AS (
@@ -47,7 +48,8 @@ added AS (
   SELECT live.id, x.* FROM live,
          unnest(%(numbers)s::int[], %(etags)s::text[], %(sizes)s::bigint[], %(md5s)s::bytea[], %(crcs)s::numeric[]) AS x
   ON CONFLICT (upload, number) DO UPDATE
-     SET etag = excluded.etag, size = excluded.size, md5 = excluded.md5, crc64 = excluded.crc64)
+     SET etag = excluded.etag, size = excluded.size, md5 = excluded.md5, crc64 = excluded.crc64),
+calmed AS (UPDATE unit SET crash_n = 0 FROM live WHERE unit.id = %(row)s AND unit.crash_n > 0)
 SELECT id FROM live"""
 
 CLOSE = """

@@ -7,3 +7,4 @@ CREATE TABLE notification (                   -- what the owner of a task or gro
   config jsonb NOT NULL, event text, result jsonb, PRIMARY KEY (kind, owner));
 ALTER TABLE outbox ADD COLUMN attempts integer NOT NULL DEFAULT 0, ADD COLUMN not_before timestamptz NOT NULL DEFAULT 'epoch';
 CREATE INDEX audit_by_action ON audit (project_id, action, at);
+CREATE INDEX idempotency_by_age ON idempotency (project_id, created_at);

@@ -9,15 +9,14 @@ from api.buckets.opening import (
     check_account,
     check_name,
     credentials_of,
+    location_of,
     open_bucket,
     opened,
 )
 from api.buckets.schemas import AccountBody, BucketRegion, BucketRegionBody
 from api.context import Services
 from connectors.errors import StoreError
-from connectors.locations import Location
 from connectors.registry import open_account
-from engine.failures import Side
 from engine.regions import region_name
 from engine.spec import CloudType
 
@@ -47,8 +46,8 @@ async def find_region(parts: Services, body: BucketRegionBody) -> BucketRegion:
     cloud = body.cloud_type.value
 
     async def ask(region: str) -> str:
-        location = Location(cloud, region, body.bucket_name, Side.SOURCE)
-        told = await open_bucket(parts, location, credentials_of(body)).find_region()
+        store = open_bucket(parts, location_of(body, region, body.bucket_name), credentials_of(body))
+        told = await store.find_region()
         return region_name(cloud, told, region)
 
     async with answered(REGION_FAILED):

@@ -72,8 +72,12 @@ def source_bucket(parts: Services, body: AccountBody, region: str, bucket: str) 
     check_account(body)
     check_name("bucket_name", bucket)
     check_name("data_center", region)
-    location = Location(body.cloud_type.value, region, bucket, Side.SOURCE)
-    return open_bucket(parts, location, credentials_of(body))
+    return open_bucket(parts, location_of(body, region, bucket), credentials_of(body))
+
+
+def location_of(body: AccountBody, region: str, bucket: str) -> Location:
+    """The bucket in a region, as a source."""
+    return Location(body.cloud_type.value, region, bucket, Side.SOURCE, app_id=body.app_id or "")
 
 
 @contextmanager

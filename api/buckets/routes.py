@@ -17,12 +17,12 @@ from api.buckets.schemas import (
 )
 from api.context import services
 from api.errors import responses
-from api.guard import ProjectRoute
+from api.guard import LookingRoute
 from api.tasks.routes import ProjectId
 
 router = APIRouter(
     prefix="/v2/{project_id}/objectstorage/buckets",
-    route_class=ProjectRoute,
+    route_class=LookingRoute,
     tags=["buckets"],
     responses=responses(400, 401, 403, 405, 413, 415, 501, 503),
 )

@@ -68,7 +68,9 @@ async def create(
     """Creates a task, which starts by itself (OMS 5.2.3)."""
     repeatable = None
     if idempotency_key is not None:
-        repeatable = Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
+        # One key stands for one request: the same body sent elsewhere is another one.
+        asked = b"tasks\n" + await request.body()
+        repeatable = Repeatable(idempotency_key, hashlib.sha256(asked).digest())
     return await create_task(services(request), actor_of(request), body, repeatable)
 
 

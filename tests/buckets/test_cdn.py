@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from connectors.cdn import CdnProbe
+from connectors.wire import Route, Target, Wire
+from engine.cdn import CdnAccess, CdnAuthentication
 from tests.api.service import Account, Answer, Service
 from tests.buckets import cdn_server
 from tests.buckets.cdn_server import ACCESS_KEY, BUCKET, SAS, SECRET, SECRET_KEY, Cdn, Gate
@@ -89,7 +92,7 @@ def test_a_wrong_key_opens_nothing(
     ("kind", "gate"),
     [("TENCENT_COS_C", cdn_server.type_c(decimal=True)), ("TENCENT_COS_D", cdn_server.decoded_d)],
 )
-def test_the_other_reading_of_the_rules_is_tried_and_remembered(
+def test_the_other_reading_of_the_rules_is_tried(
     api: Service, ann: Account, cdn: Cdn, shop: ServerProcess, kind: str, gate: Gate
 ) -> None:
     hold_all(cdn, shop)
@@ -97,6 +100,19 @@ def test_the_other_reading_of_the_rules_is_tried_and_remembered(
     answer = ask(api, ann, cdn, kind, keys=["d e/ä.txt"])
     assert seen(answer) == [("d e/ä.txt", True, True)]
     assert len(cdn.asked) > 1
+
+
+async def test_the_reading_that_was_taken_is_tried_first_from_then_on(cdn: Cdn) -> None:
+    cdn.hold("a.txt", b"abc")
+    cdn.gate = cdn_server.type_c(decimal=True)
+    origin = f"http://127.0.0.1:{cdn.port}"
+    access = CdnAccess(origin, CdnAuthentication.TENCENT_COS_C, SECRET)
+    async with Wire() as wire:
+        target = Target("http", "127.0.0.1", cdn.port, Route(private_ok=True))
+        probe = CdnProbe(wire, target, access)
+        sights = [await probe.look(b"a.txt", 3) for _ in range(3)]
+    assert [(sight.status, sight.size) for sight in sights] == [(206, 3)] * 3
+    assert len(cdn.asked) == 4
 
 
 def test_another_etag_and_a_missing_object_are_told_by_key(

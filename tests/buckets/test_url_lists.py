@@ -95,5 +95,5 @@ def test_a_list_of_another_form_is_refused(
 def test_a_long_list_is_read_in_bounded_steps(api: Service, ann: Account, shop: ServerProcess) -> None:
     shop.reset_counters()
     assert check(api, ann, shop, GOOD * 60_000).status == 200
-    read = [request for request in shop.requests() if request["op"] == "read"]
+    read = [request for request in shop.requests() if request["op"] == "get"]
     assert len(read) == 1

@@ -13,6 +13,7 @@ from connectors.capabilities import DestinationStore
 from connectors.memory import MemoryStore
 from connectors.wire import Counters, Wire
 from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
+from tests.conformance.vendors import VENDORS, vendor_servers
 from tests.storeserver import ServerProcess
 
 ON_STORE_SERVER = (
@@ -23,7 +24,9 @@ ON_STORE_SERVER = (
     "HEC virtual OBS",
     "HuaweiCloud path OBS",
 )
-CONNECTORS = ("memory", *ON_STORE_SERVER, "AWS moto", "AWS rclone")
+CONNECTORS = ("memory", *ON_STORE_SERVER, *VENDORS, "AWS moto", "AWS rclone")
+
+_KINDS = ("connector", "faulty", "common")
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +43,7 @@ def harnesses() -> Iterator[dict[str, Harness]]:
         found = [
             Harness("memory", "", lambda name: None),
             *on_store_server(stack.enter_context(store_server())),
+            *stack.enter_context(vendor_servers()),
             stack.enter_context(moto_server()),
             stack.enter_context(rclone_server()),
         ]
@@ -47,21 +51,25 @@ def harnesses() -> Iterator[dict[str, Harness]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`connector` goes over all of them, `faulty` over those whose server follows fault scripts."""
+    """`connector` goes over all of them, `faulty` over those whose server follows fault scripts, `common` over
+    those whose server also speaks to the SDKs of Amazon and Huawei.
+    """
     if "connector" in metafunc.fixturenames:
         metafunc.parametrize("connector", CONNECTORS)
     if "faulty" in metafunc.fixturenames:
-        metafunc.parametrize("faulty", ON_STORE_SERVER)
+        metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS))
+    if "common" in metafunc.fixturenames:
+        metafunc.parametrize("common", ON_STORE_SERVER)
 
 
 @pytest.fixture
 def harness(request: pytest.FixtureRequest, harnesses: dict[str, Harness]) -> Harness:
     """The connector under test; its known gaps become strict xfails."""
     parameters = request.node.callspec.params
-    name = parameters.get("connector") or parameters["faulty"]
+    name = next(parameters[kind] for kind in _KINDS if kind in parameters)
     found = harnesses[name]
     check = request.node.originalname
-    others = [str(value) for key, value in parameters.items() if key not in ("connector", "faulty")]
+    others = [str(value) for key, value in parameters.items() if key not in _KINDS]
     for parameter in (*others, ""):
         reason = found.gaps.get((check, parameter))
         if reason is not None:

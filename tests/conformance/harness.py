@@ -49,6 +49,7 @@ class Harness:
     endpoint: str = ""
     control: ServerProcess | None = None
     gaps: Gaps = field(default_factory=dict)
+    app_id: str = ""
 
     def open(
         self,
@@ -62,7 +63,7 @@ class Harness:
         if not self.endpoint:
             return MemoryStore(bucket)
         endpoints = parse_endpoints(f'[{{cloud_type: "*", region: "*", {self.endpoint}}}]')
-        location = Location(self.cloud, REGION, bucket, Side.SOURCE, requester_pays)
+        location = Location(self.cloud, REGION, bucket, Side.SOURCE, requester_pays, self.app_id)
         access_key, secret_key, token = keys
         return open_store(
             location, Credentials(access_key, SecretStr(secret_key), SecretStr(token)), wire, endpoints

@@ -159,6 +159,15 @@ async def test_nothing_is_asked_twice(
     assert (meter.requests("put"), meter.requests("read")) == (1, 1)
 
 
+TOLD_BY_THE_STORE = {
+    "AWS path V4",
+    "AWS virtual V4",
+    "AWS dialect aws",
+    "Aliyun OSS",
+    "KingsoftCloud KS3",
+}
+
+
 async def test_a_wrong_region_is_learned_once(
     faulty: str, harness: Harness, store: DestinationStore, server: ServerProcess, meter: Counters
 ) -> None:
@@ -169,7 +178,7 @@ async def test_a_wrong_region_is_learned_once(
             assert (await store.head(key)).info.size == 1
     finally:
         server.settings(strict_region=False, region="us-east-1")
-    expected = 3 if "V4" in faulty or "aws" in faulty else 2
+    expected = 3 if faulty in TOLD_BY_THE_STORE else 2
     assert meter.requests("put") == expected
 
 
@@ -197,5 +206,6 @@ async def test_a_requester_says_that_he_pays(
 
 async def test_the_region_and_the_buckets_are_told(faulty: str, store: DestinationStore, bucket: str) -> None:
     assert isinstance(store, S3Store)
-    assert await store.find_region() in {"", "us-east-1"}
-    assert bucket in {info.name for info in await store.list_buckets()}
+    assert await store.find_region() in {"", "us-east-1", "oss-us-east-1"}
+    names = {info.name for info in await store.list_buckets()}
+    assert store.name.partition("/")[2].partition("@")[0] in names

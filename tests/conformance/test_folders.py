@@ -5,8 +5,11 @@ from typing import Protocol
 import pytest
 
 from connectors.capabilities import DestinationStore, FolderLister
+from connectors.errors import Corrupted
 from connectors.objects import ANY
+from engine.failures import Meaning
 from tests.conformance.harness import block, plain
+from tests.storeserver import ServerProcess
 
 KEYS = [b"a", b"b/1", b"b/2", b"b/c/3", b"b 1", b"d/x", "ä/1".encode(), "日本/x".encode(), b"z%2F/1", b"z+"]
 TOP = sorted([b"a", b"b/", b"b 1", b"d/", "ä/".encode(), "日本/".encode(), b"z%2F/", b"z+"])
@@ -73,3 +76,26 @@ async def test_a_folder_object_belongs_to_its_own_level(connector: str, store: S
     page = await store.list_folder(b"e/", b"")
     assert (page.folders, [info.key for info in page.objects]) == ((), [b"e/", b"e/1"])
     assert (await store.list_folder(b"", b"")).folders == (b"e/",)
+
+
+@pytest.mark.parametrize("page", ["repeat", "no_token", "same_token", "empty", "unordered", "duplicate"])
+async def test_a_strange_page_of_a_level_is_the_whole_or_an_error(
+    faulty: str, page: str, store: Store, server: ServerProcess
+) -> None:
+    await _fill(store, KEYS)
+    server.faults.add(op="list", page=page, times=1)
+    try:
+        outcome: object = await _level(store, limit=2)
+    except Corrupted as error:
+        outcome = error.meaning
+    assert outcome in (TOP, Meaning.BROKEN_LISTING)
+
+
+@pytest.mark.parametrize("xml", ["broken", "doctype", "empty"])
+async def test_broken_xml_is_never_the_end_of_a_level(
+    faulty: str, xml: str, store: Store, server: ServerProcess
+) -> None:
+    server.faults.add(op="list", xml=xml)
+    with pytest.raises(Corrupted) as caught:
+        await store.list_folder(b"", b"")
+    assert caught.value.meaning is Meaning.BROKEN_LISTING

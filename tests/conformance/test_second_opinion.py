@@ -49,7 +49,7 @@ def _seen_by_boto(server: ServerProcess, bucket: str, keys: list[bytes]) -> list
 
 
 async def test_botocore_reads_what_was_written(
-    faulty: str, store: DestinationStore, bucket: str, server: ServerProcess
+    common: str, store: DestinationStore, bucket: str, server: ServerProcess
 ) -> None:
     keys = list(AWKWARD.values())
     for key in keys:
@@ -59,7 +59,7 @@ async def test_botocore_reads_what_was_written(
 
 
 async def test_what_botocore_wrote_is_read(
-    faulty: str, store: DestinationStore, bucket: str, server: ServerProcess
+    common: str, store: DestinationStore, bucket: str, server: ServerProcess
 ) -> None:
     client = _boto(server)
     for key in AWKWARD.values():
@@ -84,7 +84,7 @@ def _seen_by_obs(server: ServerProcess, bucket: str, keys: list[bytes]) -> list[
 
 
 async def test_the_obs_sdk_reads_what_was_written(
-    faulty: str, store: DestinationStore, bucket: str, server: ServerProcess
+    common: str, store: DestinationStore, bucket: str, server: ServerProcess
 ) -> None:
     keys = list(AWKWARD.values())
     for key in keys:

@@ -25,7 +25,7 @@ DATA = b"some content"
 
 async def test_a_plain_etag_is_the_md5(connector: str, store: DestinationStore) -> None:
     written = await store.put(b"key", block(DATA), plain(), ANY)
-    assert written.etag == hashlib.md5(DATA).hexdigest()
+    assert written.etag.lower() == hashlib.md5(DATA).hexdigest()
     assert written.answered_ms > 0
 
 

@@ -179,6 +179,7 @@ def complete(service: Service, request: Request) -> Response:
         request, "CompleteMultipartUploadResult", xml.element("Location", location),
         xml.element("Bucket", bucket.name), b"<Key>%b</Key>" % encode_name(version.key, url=url),
         xml.element("ETag", f'"{request.flavor.etag(version.etag)}"'),
+        xml.element("ChecksumCRC64ECMA", version.crc64) if request.flavor.name == "ks3" else b"",
     )  # fmt: skip
     response.headers += stored_headers(request, bucket, version)
     return response

@@ -90,7 +90,7 @@ def _oss(request: Request, config: StoreConfig, header: str) -> str:
     account = _account(request, config, access_key)
     stamp = request.headers.get("x-oss-date", "")
     _check_age(parse_date(stamp), config)
-    if not stamp.startswith(day) or (config.strict_region and region != config.region):
+    if not stamp.startswith(day) or (request.virtual and config.strict_region and region != config.region):
         raise S3Error(403, "SignatureDoesNotMatch", "The scope is not that of this request.")
     if request.headers.get("x-oss-content-sha256") != "UNSIGNED-PAYLOAD":
         raise S3Error(400, "InvalidArgument", "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.e2e.site import AK, REGIONS, SK, Site, opened, until
 
 KEYS = {"src_ak": AK, "src_sk": SK, "dst_ak": AK, "dst_sk": SK}
@@ -67,6 +69,11 @@ class SyncSite:
         """The figures once they will do."""
         return until(lambda: self.figures(sync_id), happy, seconds)
 
+    def cpu_seconds(self) -> float:
+        """What API, workers, Postgres and Redis of the installation have used since they began."""
+        family = psutil.Process(self.site.engine.process.pid).children(recursive=True)
+        return sum(map(_cpu_seconds, family))
+
     def batches(self, sync_id: str) -> int:
         """How many batches are open."""
         (row,) = self.site.rows("SELECT count(*) AS n FROM task WHERE sync_id = %s", sync_id)
@@ -92,6 +99,14 @@ def wanted(**more: Any) -> dict[str, Any]:
         **KEYS,
         **more,
     }
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system + used.children_user + used.children_system)
 
 
 def pending(figures: dict[str, int]) -> int:

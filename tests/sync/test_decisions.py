@@ -37,7 +37,9 @@ def test_equal_keys_are_copied_once_and_all_counted_where_they_arrived() -> None
         Event(1, 10, (b"a", b"b", b"a")),
         Event(2, FIVE_MINUTES + 1, (b"b", b"c")),
     ]
-    assert gather(events, frozenset()) == Batch((b"a", b"b", b"c"), {1: (), 2: ()}, {0: 3, FIVE_MINUTES: 2}, 2)
+    assert gather(events, frozenset()) == Batch(
+        (b"a", b"b", b"c"), {1: (), 2: ()}, {0: 3, FIVE_MINUTES: 2}, 2
+    )
 
 
 def test_a_key_that_is_being_copied_waits_and_answers_for_its_equals() -> None:

@@ -16,6 +16,7 @@ from connectors.errors import Fatal
 from connectors.objects import Block, ByteRange, Guard, ReadAnswer
 from engine.failures import Meaning, Operation
 from engine.spec import ListFile, OverwriteMode, TaskType
+from ledger.dispatch import void_worker
 from ledger.postgres import PostgresLedger
 from ledger.values import (
     Checkpointed,
@@ -405,20 +406,43 @@ async def test_a_task_that_waits_for_its_limit_holds_up_no_other(world: World) -
     assert await status(world, slow) == 5
 
 
-async def test_good_order_is_no_failed_attempt(world: World) -> None:
+async def test_pauses_are_no_failed_attempts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "AGAIN_AFTER", 0.05)
+    world.source.put("from", b"a", b"x")
+    ledger = watched(world)
+
+    async def as_after_pauses() -> None:
+        await world.pool.execute("UPDATE unit SET attempts = 20")
+        ledger.before_checkpoint = once(fail)
+        if ledger.units_claimed > 1:
+            ledger.on_claimed_unit = None
+
+    ledger.on_claimed_unit = as_after_pauses
+    ended = await world.migrate()
+    assert (ended.status, ended.tally(), ledger.units_claimed) == (5, (1, 1, 0, 0), 3), ended.row
+
+
+async def test_a_part_that_arrives_ends_a_row_of_crashes(world: World) -> None:
     task_id = await world.task()
     await world.pool.execute("UPDATE run SET phase = 'active'")
     await world.pool.execute(
-        "INSERT INTO unit (task_id, run_no, page_no, chunk_no, manifest, n, bytes, large, done)"
-        " VALUES (%s, 1, 0, 0, '', 1, 0, false, B'0')",
+        "INSERT INTO unit (task_id, run_no, page_no, chunk_no, manifest, n, bytes, large, done, crash_n, crash_idx)"
+        " VALUES (%s, 1, 0, 0, '', 1, 0, true, B'0', 2, 0)",
         [task_id],
     )
-    for delay, attempts in ((0.0, 1), (0.0, 1), (0.001, 1), (0.0, 2), (0.0, 2)):
-        claim = await world.ledger.claim_unit(task_id, "w", large=False)
-        assert claim is not None
-        assert claim.attempts == attempts
-        await world.ledger.release(claim.fence, delay=delay)
-        await asyncio.sleep(0.01)
+    claim = await world.ledger.claim_unit(task_id, "w", large=True)
+    assert claim is not None
+    assert claim.crashes == 2
+    assert await world.ledger.mark_current(claim, 0)
+    row = await world.ledger.plan_upload(claim, 0, b"key", "etag", 40 * MIB, 16 * MIB)
+    assert row is not None
+    assert await world.ledger.open_upload(claim, row, "id")
+    parts = [StoredPart(number, "e", 16 * MIB, bytes(16), 1) for number in range(1, 9)]
+    assert all(await asyncio.gather(*(world.ledger.add_parts(claim, row, [part]) for part in parts)))
+    await void_worker(world.pool, "w")
+    again = await world.ledger.claim_unit(task_id, "w", large=True)
+    assert again is not None
+    assert again.crashes == 1
 
 
 async def test_a_list_with_thousands_of_equal_lines_is_counted_line_by_line(world: World) -> None:

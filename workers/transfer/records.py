@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from connectors.errors import StoreError
 from connectors.objects import ANY, Part, Properties, WriteOptions
@@ -66,8 +67,7 @@ class RecordWriter:
 
     async def _put_parts(self, first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> None:
         call, store = self._context.destination, self._context.pair.destination
-        for upload in await call(lambda: store.list_uploads(self._key)):
-            await call(lambda upload=upload: store.abort_upload(self._key, upload.upload_id))  # type: ignore[misc]  # bound now
+        await self._sweep()
         options = self._options()
         upload_id = await call(lambda: store.create_upload(self._key, options))
         parts = [await self._put_part(upload_id, 1, first), await self._put_part(upload_id, 2, second)]
@@ -75,6 +75,13 @@ class RecordWriter:
             parts.append(await self._put_part(upload_id, len(parts) + 1, data))
         self._lease.check()
         await call(lambda: store.complete_upload(self._key, upload_id, parts, ANY))
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        """No upload stays open that an owner before us, or a lost answer, has left at the key."""
+        call, store = self._context.destination, self._context.pair.destination
+        for upload in await call(lambda: store.list_uploads(self._key)):
+            await call(partial(store.abort_upload, self._key, upload.upload_id))
 
     async def _put_part(self, upload_id: str, number: int, data: bytes) -> Part:
         context, block = self._context, await hashed(data)

@@ -88,6 +88,7 @@ class Worker:
             self._board.see(open_work)
             await self._fill(open_work)
             if not self._jobs and not open_work:
+                self._attempts.clear()
                 return False
             await self._wait(min(TICK, max(0.0, ends_at - self._clock.monotonic())))
         return not self._closing
@@ -164,11 +165,10 @@ class Worker:
             self._keeper.drop(lease)
 
     def _attempt(self, claim: Claim) -> int:
-        """Which try this is. The ledger counts those of ranges and units, this process those of runs and lists."""
-        if isinstance(claim, RangeClaim | UnitClaim):
-            return claim.attempts
+        """Which try in a row this is. The ledger forgets those of a range that goes on, but also counts pauses."""
         self._attempts[_row(claim)] += 1
-        return self._attempts[_row(claim)]
+        tried = self._attempts[_row(claim)]
+        return min(tried, claim.attempts) if isinstance(claim, RangeClaim | UnitClaim) else tried
 
     async def _inside(self, offer: Offer, lease: Lease, claim: Claim) -> None:
         async with self._board.using(lease.fence.task_id) as context:
