@@ -6,7 +6,7 @@ Every method raises only `connectors.errors.StoreError`s.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.objects import (
     Block,
@@ -46,6 +46,7 @@ class BucketLister(Protocol):
     async def list_buckets(self) -> tuple[BucketInfo, ...]: ...
 
 
+@runtime_checkable
 class RegionFinder(Protocol):
     async def find_region(self) -> str:
         """The region name the vendor gives for the bucket, "" when it does not say."""

@@ -21,7 +21,7 @@ class Overview:
 
 
 _LIVE = "lease_until > clock_timestamp()"
-_TASKS = text("SELECT status, count(*) AS n FROM task GROUP BY status")
+_TASKS = text("SELECT status, count(*) AS n FROM task WHERE sync_id IS NULL GROUP BY status")
 _OUTCOMES = text(
     "SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(listed_bytes), 0)::bigint AS listed_bytes,"
     " coalesce(sum(ok), 0)::bigint AS ok, coalesce(sum(ok_bytes), 0)::bigint AS ok_bytes,"

@@ -25,7 +25,16 @@ from engine.spec import (
 )
 from engine.windows import PolicyRefused, parse_policy, policy_json
 
-BUILT_CLOUDS: Final = frozenset({CloudType.AWS, CloudType.HUAWEI_CLOUD})
+BUILT_CLOUDS: Final = frozenset(
+    {
+        CloudType.AWS,
+        CloudType.HUAWEI_CLOUD,
+        CloudType.ALIYUN,
+        CloudType.TENCENT,
+        CloudType.KINGSOFT_CLOUD,
+        CloudType.BAIDU,
+    }
+)
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})
 _NO_RESTORE: Final = frozenset({CloudType.QING_CLOUD, CloudType.GOOGLE, CloudType.URL_SOURCE})
 _LISTED: Final = frozenset({TaskType.LIST, TaskType.URL_LIST})

@@ -11,6 +11,7 @@ from api.context import Services
 from api.errors import ApiError
 from api.tasks import checks
 from api.tasks.answers import CreatedTask
+from api.tasks.list_region import check_list_region
 from api.tasks.schemas import CreateTaskBody
 from api.tasks.wishes import wish_of
 from api.vault import TaskKeys
@@ -40,6 +41,7 @@ async def create_task(
     """Checks, stores and announces a new task. Raises ApiError."""
     spec = checks.task_spec(body)
     checks.check(body, spec, parts.settings.region, parts.endpoints)
+    await check_list_region(parts, spec, keys_of(body).destination)
     creation = _Creation(parts, actor, body, spec, repeatable)
     for _ in range(_UNIQUE_TRIES):
         try:

@@ -98,3 +98,15 @@ async def test_an_object_added_before_the_listing_passes_is_migrated(world: Worl
     assert (ended.status, ended.tally()) == (5, (3_001, 3_001, 0, 0))
     assert b"z-ahead" in world.data_keys()
     assert b"a-behind" not in world.data_keys()
+
+
+async def test_one_bucket_read_and_written_by_two_names_is_not_copied_into_itself(world: World) -> None:
+    world.source.put("from", b"a", b"x")
+    world.stores.endpoints = endpoints_of(world.source.url, world.source.url)
+    spec = replace(SPEC, destination=replace(SPEC.destination, bucket="from", save_prefix="copy/"))
+    for _ in range(2):
+        ended = await world.migrate(spec)
+        assert ended.status == 5, ended.row
+    kept = [key for key in world.source.keys("from") if not key.startswith(b"oms/")]
+    assert kept == [b"a", b"copy/a"]
+    assert ended.tally() == (1, 0, 1, 0)

@@ -69,7 +69,13 @@ class LocalStores:
 
     async def open(self, facts: TaskFacts) -> StorePair:
         spec = facts.spec
-        source = Location(spec.source.cloud_type, spec.source.region, spec.source.bucket, Side.SOURCE)
+        source = Location(
+            spec.source.cloud_type,
+            spec.source.region,
+            spec.source.bucket,
+            Side.SOURCE,
+            app_id=spec.source.app_id,
+        )
         into = Location("HEC", spec.destination.region, spec.destination.bucket, Side.DESTINATION)
         lists = spec.source.list_file and replace(into, bucket=spec.source.list_file.bucket)
         return StorePair(

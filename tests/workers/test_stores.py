@@ -86,7 +86,7 @@ async def test_stores_stay_open_until_the_keys_change_or_they_are_forgotten(wire
 @pytest.mark.parametrize(
     ("given", "meaning"),
     [
-        (facts(cloud=CloudType.BAIDU), Meaning.WRONG_REGION),
+        (facts(cloud=CloudType.URL_SOURCE), Meaning.WRONG_REGION),
         (facts(region="no region!"), Meaning.WRONG_REGION),
         (facts(bucket="a/../b"), Meaning.NO_BUCKET),
     ],

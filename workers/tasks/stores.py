@@ -100,13 +100,13 @@ class TaskStores:
     def _store(self, location: Location, keys: Mapping[Side, Credentials]) -> DestinationStore:
         credentials = keys.get(location.side)
         if credentials is None:
-            raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials are gone")
+            raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials are gone", location.side)
         try:
             return open_store(location, credentials, self._wire, self._endpoints)
         except (UnsupportedCloud, EndpointError) as error:
-            raise _fatal(Meaning.WRONG_REGION, str(error)) from error
+            raise _fatal(Meaning.WRONG_REGION, str(error), location.side) from error
         except ValueError as error:
-            raise _fatal(Meaning.NO_BUCKET, str(error)) from error
+            raise _fatal(Meaning.NO_BUCKET, str(error), location.side) from error
 
 
 def _ours(region: str, bucket: str) -> Location:
@@ -121,5 +121,7 @@ def _hidden(credentials: Credentials) -> tuple[str, ...]:
     )
 
 
-def _fatal(meaning: Meaning, message: str) -> Fatal:
-    return Fatal(meaning, Operation.CHECK_BUCKET, message=message)
+def _fatal(meaning: Meaning, message: str, side: Side = Side.DESTINATION) -> Fatal:
+    fatal = Fatal(meaning, Operation.CHECK_BUCKET, message=message)
+    fatal.side = side
+    return fatal

@@ -18,7 +18,7 @@ IN_A_THREAD = 1 << 20
 
 
 async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, ObjectHead]:
-    """The whole object. Bytes whose MD5 denies the source's ETag are read again, then given up as Corrupted."""
+    """The whole object. Bytes that the source's ETag or CRC64 denies are read again, then given up as Corrupted."""
 
     paid = context.ahead("read", subject.size)
 
@@ -27,6 +27,8 @@ async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, Obj
         block = await hashed(data)
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
+        if head.crc64 not in (None, block.crc64):
+            raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="CRC64 differs from the source's")
         return block, head
 
     return await context.source(attempt, subject.size, paid)

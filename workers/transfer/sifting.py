@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from connectors.capabilities import Described
 from connectors.objects import ObjectInfo
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key, is_own_output, key_problem, same_bucket
@@ -34,7 +35,10 @@ class Sifter:
         self._spec = context.facts.spec
         self._clock = context.clock
         self._max_key = context.pair.destination.traits.max_key_bytes
-        self._same_bucket = same_bucket(self._spec)
+        # Two names of one bucket on one host are one bucket, whatever the clouds are called.
+        self._same_bucket = same_bucket(self._spec) or _where(context.pair.source) == _where(
+            context.pair.destination
+        )
 
     def renamed(self, key: bytes) -> bytes:
         """The destination key of a source key."""
@@ -100,6 +104,10 @@ class Sifter:
             detail=f"{trf_code(problem, Side.DESTINATION, Operation.PUT)} {len(self.renamed(one.key))} bytes",
             finished_ms=self._clock.now_ms(), dst_etag="",
         )  # fmt: skip
+
+
+def _where(store: Described) -> str:
+    return store.name.rpartition("@")[0]
 
 
 def _entry(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
