@@ -170,13 +170,17 @@ def test_a_page_size_of_nothing_is_the_largest(api: Service, ann: Account) -> No
 
 @pytest.mark.parametrize("path", EVERY)
 def test_nobody_else_may_ask(api: Service, ann: Account, path: str) -> None:
-    reader, other = api.account(Role.READER), api.account()
-    assert ask(api, reader, path).code == "OMS.0205"
+    nothing, other = api.account(Role.NONE), api.account()
+    assert ask(api, nothing, path).code == "OMS.0206"
     headers = {"X-Auth-Token": api.token(other)}
     foreign = api.send("POST", f"/v2/{ann.project_id}{ROOT}{path}", EVERY[path], headers)
     assert (foreign.status, foreign.code) == (403, "OMS.2001")
     nobody = api.send("POST", f"/v2/{ann.project_id}{ROOT}{path}", EVERY[path])
     assert (nobody.status, nobody.code) == (401, "OMS.9999")
+
+
+def test_a_reader_may_look(api: Service) -> None:
+    assert ask(api, api.account(Role.READER), "").status == 200
 
 
 @pytest.mark.parametrize("path", EVERY)
