@@ -215,13 +215,12 @@ def _read_connect(text: str | None) -> tuple[str, int] | None:
 
 
 def _vendor_endpoint(cloud_type: str, region: str) -> Endpoint:
+    named = vendor_host(cloud_type, region)
+    if named is not None:
+        return _public(cloud_type, region, named[0], DIALECTS[named[1]])
     # The region becomes part of a host name, so nothing but a plain label may stand there.
-    label = region.lower().replace("_", "-")
-    if not _REGION.fullmatch(label):
+    if not _REGION.fullmatch(region):
         raise EndpointError("this is no region name")
-    found = vendor_host(cloud_type, label)
-    if found is not None:
-        return _public(cloud_type, region, found[0], DIALECTS[found[1]])
     match cloud_type:
         case "AWS":
             host, dialect = f"s3.{region}.{_aws_domain(region)}", DIALECTS["aws"]

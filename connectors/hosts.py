@@ -1,7 +1,9 @@
 """The vendors' own host names by region, as data (clouds.md B2-B5 row 1)."""
 
+import re
 from collections.abc import Callable, Mapping
 
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _KS3_LABELS: Mapping[str, str] = {
     "BEIJING": "ks3-cn-beijing",
     "SHANGHAI": "ks3-cn-shanghai",
@@ -32,9 +34,11 @@ _HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
 
 
 def vendor_host(cloud_type: str, region: str) -> tuple[str, str] | None:
-    """Host and dialect of a region, whose name must be a plain label in lower case, hyphens for underscores; None when none is known."""
-    if cloud_type not in _HOSTS:
+    """Host and dialect of a region, whose name is understood in any case; None when none is known."""
+    label = region.lower().replace("_", "-")
+    # The region becomes part of a host name, so nothing but a plain label may stand there.
+    if cloud_type not in _HOSTS or not _LABEL.fullmatch(label):
         return None
     dialect, host_of = _HOSTS[cloud_type]
-    host = host_of(region)
+    host = host_of(label)
     return (host, dialect) if host else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -133,17 +134,24 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed,
 _SHOW = text(
     f"{_COLUMNS} WHERE t.project_id = :project_id AND t.id = :id AND NOT t.scanner AND t.sync_id IS NULL"
 )
-_CHOSEN = (
-    "t.project_id = :project_id AND NOT t.scanner AND t.sync_id IS NULL"
-    " AND (CAST(:group_id AS text) IS NULL OR t.group_id::text = :group_id)"
-    " AND (CAST(:status AS integer) IS NULL OR t.status = :status)"
-    " AND (CAST(:name AS text) IS NULL OR strpos(lower(t.name), lower(:name)) > 0)"
-)
-_LIST = text(
-    f"{_COLUMNS} WHERE t.id IN (SELECT t.id FROM task t WHERE {_CHOSEN} ORDER BY t.created_at DESC, t.id DESC"
-    " OFFSET :offset LIMIT :limit) ORDER BY t.created_at DESC, t.id DESC"
-)
-_COUNT = text(f"SELECT count(*) FROM task t WHERE {_CHOSEN}")
+# One statement for each set of criteria: a plan for all of them could not count by an index alone.
+_SHOWN = "t.project_id = :project_id AND NOT t.scanner AND t.sync_id IS NULL"
+_CRITERIA = {
+    "group_id": "t.group_id::text = :group_id",
+    "status": "t.status = :status",
+    "name": "strpos(lower(t.name), lower(:name)) > 0",
+}
+
+
+@cache
+def _chosen(criteria: tuple[str, ...]) -> tuple[TextClause, TextClause]:
+    """The statements that list and count tasks by these criteria."""
+    where = " AND ".join((_SHOWN, *(_CRITERIA[name] for name in criteria)))
+    order = "ORDER BY t.created_at DESC, t.id DESC"
+    inner = f"SELECT t.id FROM task t WHERE {where} {order} OFFSET :offset LIMIT :limit"
+    return text(f"{_COLUMNS} WHERE t.id IN ({inner}) {order}"), text(
+        f"SELECT count(*) FROM task t WHERE {where}"
+    )
 
 
 async def next_serial(connection: AsyncConnection) -> int:
@@ -188,14 +196,12 @@ async def page(
     connection: AsyncConnection, project_id: str, chosen: Filter, *, offset: int, limit: int
 ) -> tuple[Sequence[TaskRow], int]:
     """Tasks from the newest on, and how many there are in all."""
-    names: dict[str, Any] = {
-        "project_id": project_id,
-        "group_id": chosen.group_id,
-        "status": chosen.status,
-        "name": chosen.name,
-    }
-    rows = await connection.execute(_LIST, {**names, "offset": offset, "limit": limit})
-    return [_task_row(row) for row in rows], int(await _scalar(connection, _COUNT, names))
+    asked = {"group_id": chosen.group_id, "status": chosen.status, "name": chosen.name}
+    criteria = {name: value for name, value in asked.items() if value is not None}
+    listing, counting = _chosen(tuple(criteria))
+    names = {"project_id": project_id, **criteria}
+    rows = await connection.execute(listing, {**names, "offset": offset, "limit": limit})
+    return [_task_row(row) for row in rows], int(await _scalar(connection, counting, names))
 
 
 async def _scalar(connection: AsyncConnection, statement: TextClause, names: Mapping[str, Any]) -> Any:

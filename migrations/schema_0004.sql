@@ -8,3 +8,6 @@ CREATE TABLE notification (                   -- what the owner of a task or gro
 ALTER TABLE outbox ADD COLUMN attempts integer NOT NULL DEFAULT 0, ADD COLUMN not_before timestamptz NOT NULL DEFAULT 'epoch';
 CREATE INDEX audit_by_action ON audit (project_id, action, at);
 CREATE INDEX idempotency_by_age ON idempotency (project_id, created_at);
+-- Lists and counts of a project's tasks come from this index alone.
+CREATE INDEX task_shown ON task (project_id, created_at DESC, id DESC) INCLUDE (status) WHERE NOT scanner AND sync_id IS NULL;
+DROP INDEX task_by_project;

@@ -1,37 +1,42 @@
-"""Whether a list file lies in the destination's region, asked of OBS before the task is taken (OMS 5.2.3 ListFile)."""
+"""Whether the list of a new task lies in the destination's region, as it must (OMS 5.2.3 ListFile)."""
 
 import asyncio
 
 from api.context import Services
 from api.errors import ApiError
-from connectors.capabilities import RegionFinder
 from connectors.endpoints import EndpointError
 from connectors.errors import StoreError
 from connectors.locations import Credentials, Location
 from connectors.registry import UnsupportedCloud, open_store
-from connectors.wire import Wire
-from engine.failures import Side
+from engine.failures import Meaning, Side
 from engine.spec import CloudType, TaskSpec
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
 
 
 async def check_list_region(parts: Services, spec: TaskSpec, keys: Credentials) -> None:
     """Raises ApiError S3M.0082 when the list's bucket is in another region than the destination.
 
-    Only OBS names its regions as tasks do; other stores, and those that do not answer, are judged by the run.
+    A store that does not answer or does not say is not judged here: the run's own check names the cause.
     """
-    listed, region = spec.source.list_file, spec.destination.region
-    if listed is None:
+    listed, destination = spec.source.list_file, spec.destination
+    if listed is None or listed.bucket == destination.bucket:
         return
-    location = Location(CloudType.HEC.value, region, listed.bucket, Side.DESTINATION)
     try:
-        if parts.endpoints.find(CloudType.HEC.value, region).dialect.name != "obs":
+        async with asyncio.timeout(LOOK_SECONDS):
+            regions = [await _region(parts, spec, name, keys) for name in (destination.bucket, listed.bucket)]
+    except StoreError as error:
+        if error.meaning is not Meaning.WRONG_REGION:
             return
-        async with asyncio.timeout(LOOK_SECONDS), Wire() as wire:
-            store = open_store(location, keys, wire, parts.endpoints)
-            found = await store.find_region() if isinstance(store, RegionFinder) else ""
-    except (StoreError, TimeoutError, EndpointError, UnsupportedCloud, ValueError):
+        raise ApiError("S3M.0082", "src_node.list_file.obs_bucket") from error
+    except (TimeoutError, EndpointError, UnsupportedCloud, ValueError):
         return
-    if found and found != region:
-        raise ApiError("S3M.0082", f"src_node.list_file.obs_bucket is in {found}")
+    if regions[0] != regions[1]:
+        raise ApiError("S3M.0082", f"src_node.list_file.obs_bucket: it is in {regions[1]}")
+
+
+async def _region(parts: Services, spec: TaskSpec, bucket: str, keys: Credentials) -> str:
+    location = Location(
+        CloudType.HEC.value, spec.destination.region, bucket, Side.DESTINATION, spec.requester_pays
+    )
+    return await open_store(location, keys, parts.wire, parts.endpoints).find_region()

@@ -46,7 +46,8 @@ class Dialect:
     `hosts` are the ends of the vendor's own host names. `host_region` finds the region in such a name, for vendors
     that answer in the wrong place with a host only. `plus_is_blank` is how encoded listings write a blank.
     `folds_slashes`: `//` in a path is sent and signed as `/%2F`. `sends_crc64`: a CRC64 in a write is checked.
-    `app_id_in_bucket`: a bucket's name ends with the number of its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it.
+    `app_id_in_bucket`: a bucket's name ends with the number of its account. `restore_element` holds the tier in a
+    restore's body, "" where headers ask for it.
     """
 
     name: str

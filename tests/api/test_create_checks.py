@@ -121,6 +121,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.check(31, 43, 57, 60, 62, 65)
 @pytest.mark.check(39)
 @pytest.mark.parametrize(("changes", "code"), REFUSED)
 def test_a_wrong_task_is_refused_with_its_code(
@@ -163,6 +164,7 @@ ACCEPTED: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.check(57, 60)
 @pytest.mark.parametrize("changes", ACCEPTED)
 def test_a_right_task_is_accepted(api: Service, ann: Account, changes: dict[str, Any]) -> None:
     """Checks 57 and 60."""

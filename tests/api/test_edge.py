@@ -19,6 +19,7 @@ from tests.api.service import Account, Service, running_service, task_body
 from tests.servers import TEMPLATE, create_template, running_postgres, running_redis
 
 
+@pytest.mark.check(92)
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [("GET", "/v3/nothing", 404, "OMS.1009"), ("GET", "/v2/x/y/z", 404, "OMS.1009"),

@@ -8,6 +8,7 @@ from api.iam.logins import MAX_DELAY, Logins
 from tests.api.service import Account, Service, login, task_body
 
 
+@pytest.mark.check(89)
 def test_a_password_buys_a_project_token_for_a_day(api: Service, ann: Account) -> None:
     """Check 89."""
     answer = api.send("POST", "/v3/auth/tokens", login(ann, {"project": {"name": ann.project_name}}))
@@ -37,6 +38,7 @@ def test_an_expired_token_is_invalid(api: Service, ann: Account) -> None:
     assert (answer.status, answer.code) == (401, "OMS.0068")
 
 
+@pytest.mark.check(87)
 def test_tokens_of_other_scopes_do_not_open_a_project(api: Service, ann: Account) -> None:
     """Check 87."""
     bob = api.account()
@@ -55,6 +57,7 @@ def test_tokens_of_other_scopes_do_not_open_a_project(api: Service, ann: Account
         assert (refused.status, refused.code) == (403, "OMS.2001")
 
 
+@pytest.mark.check(87)
 def test_nothing_supplied_and_nonsense_supplied_are_told_apart(api: Service, ann: Account) -> None:
     """Check 87."""
     path = f"/v2/{ann.project_id}/tasks"

@@ -68,6 +68,7 @@ VECTORS = [
 ]
 
 
+@pytest.mark.check(82)
 @pytest.mark.parametrize(("claim", "request_"), VECTORS)
 def test_the_six_vectors_verify(claim: Claim, request_: SignedRequest) -> None:
     """Check 82, first half."""
@@ -75,6 +76,7 @@ def test_the_six_vectors_verify(claim: Claim, request_: SignedRequest) -> None:
     assert matches(claim, request_, "SKEXAMPLE")
 
 
+@pytest.mark.check(82)
 @pytest.mark.parametrize(("claim", "request_"), VECTORS)
 def test_every_signed_element_counts(claim: Claim, request_: SignedRequest) -> None:
     """Check 82, second half: each element altered alone."""
@@ -95,6 +97,7 @@ def test_every_signed_element_counts(claim: Claim, request_: SignedRequest) -> N
     assert not matches(replace(claim, signature=flipped), request_, "SKEXAMPLE")
 
 
+@pytest.mark.check(85)
 def test_the_window_is_fifteen_minutes_either_way() -> None:
     """Check 85."""
     claim, request = VECTORS[0]
@@ -105,6 +108,7 @@ def test_the_window_is_fifteen_minutes_either_way() -> None:
             check_claim(claim, request, NOW + timedelta(minutes=minutes))
 
 
+@pytest.mark.check(83, 84)
 def test_a_stated_hash_must_be_the_bodys_and_unsigned_payload_be_signed() -> None:
     """Checks 83 and 84."""
     claim, empty = VECTORS[0]
@@ -167,6 +171,7 @@ def send(api: Service, request: Any, path: str | None = None) -> int:
     return api.send(request.method, path or request.uri, body or None, request.header_params).status
 
 
+@pytest.mark.check(82, 85)
 def test_the_vendors_signer_is_accepted_and_any_change_is_not(api: Service, ann: Account) -> None:
     path = f"/v2/{ann.project_id}/tasks"
     good = signed(api, ann, "GET", path)
@@ -195,6 +200,7 @@ def test_a_signed_body_cannot_be_swapped(api: Service, ann: Account) -> None:
     assert send(api, request) == 401
 
 
+@pytest.mark.check(90)
 def test_an_encoded_slash_in_an_id_verifies_and_names_nothing(api: Service, ann: Account) -> None:
     """Check 90."""
     path = f"/v2/{ann.project_id}/tasks/a%2Fb"
@@ -212,6 +218,7 @@ def test_a_key_reaches_its_accounts_projects_only(api: Service, ann: Account) ->
     assert send(api, other) == 403
 
 
+@pytest.mark.check(86)
 def test_a_temporary_key_needs_its_token_signed(api: Service, ann: Account) -> None:
     """Check 86."""
     ring = KeyRing.read(api.key_file)

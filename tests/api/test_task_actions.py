@@ -16,6 +16,7 @@ from tests.storeserver.config import StoreConfig
 from tests.storeserver.process import ServerProcess
 
 
+@pytest.mark.check(48, 49, 50)
 @pytest.mark.parametrize(
     ("status", "stop", "start", "delete"),
     [
@@ -79,6 +80,7 @@ def test_stop_keeps_the_fatal_error_that_drains_a_task(api: Service, ann: Accoun
     ]
 
 
+@pytest.mark.check(49)
 @pytest.mark.parametrize("status", [3, 4])
 def test_start_goes_on_with_a_run_that_has_something_left(api: Service, ann: Account, status: int) -> None:
     """Check 49."""
@@ -165,6 +167,7 @@ def test_a_paused_task_ignores_the_wish_for_failed_objects_only(api: Service, an
     assert api.sql("SELECT run_no, failed_only FROM run WHERE task_id = %s", task_id) == [(1, False)]
 
 
+@pytest.mark.check(51)
 @pytest.mark.parametrize("missing", ["dst_ak", "dst_sk", "src_ak", "src_sk"])
 def test_start_without_a_key_is_refused(api: Service, ann: Account, missing: str) -> None:
     """Check 51."""
@@ -176,6 +179,7 @@ def test_start_without_a_key_is_refused(api: Service, ann: Account, missing: str
         assert missing in answer.json["error_msg"]
 
 
+@pytest.mark.check(50)
 def test_a_deleted_task_is_gone_its_uploads_leak_and_its_audit_stays(api: Service, ann: Account) -> None:
     """Check 50."""
     task_id = api.create(ann)

@@ -21,6 +21,7 @@ TASK_FIELDS = {
 }  # fmt: skip
 
 
+@pytest.mark.check(46)
 def test_a_created_task_has_a_15_digit_id_a_name_and_can_be_read_at_once(api: Service, ann: Account) -> None:
     """Check 46."""
     answer = api.call(ann, "POST", "/tasks", task_body())
@@ -75,6 +76,7 @@ def test_every_choice_comes_back_as_it_was_made(api: Service, ann: Account) -> N
     assert shown["dst_node"] == {"bucket": "vault", "region": "cn-north-4", "save_prefix": "in/"}
 
 
+@pytest.mark.check(53)
 def test_no_answer_and_no_plain_row_holds_a_key(api: Service, ann: Account) -> None:
     """Check 53."""
     body = task_body(src_node={"security_token": "TOK-canary"}, dst_node={"security_token": "TOK2-canary"})
@@ -110,6 +112,7 @@ def test_creation_leaves_run_audit_and_wake_in_one_transaction(api: Service, ann
     assert audited == [("ann", "createTask", "127.0.0.1", True)]
 
 
+@pytest.mark.check(64)
 def test_lists_are_pages_from_the_newest_on(api: Service, ann: Account) -> None:
     """Check 64."""
     ids = [api.create(ann, src_node={"bucket": f"bucket{number}"}) for number in range(12)]
@@ -125,6 +128,7 @@ def test_lists_are_pages_from_the_newest_on(api: Service, ann: Account) -> None:
     assert api.call(ann, "GET", "/tasks?group_id=nothing").json["count"] == 0
 
 
+@pytest.mark.check(64)
 @pytest.mark.parametrize(
     ("query", "code"),
     [("limit=0", "OMS.0001"), ("limit=101", "OMS.0001"), ("offset=-1", "OMS.1002"), ("limit=ten", "OMS.1002"),
@@ -137,6 +141,7 @@ def test_queries_out_of_range_are_refused(api: Service, ann: Account, query: str
     assert (answer.status, answer.code) == (400, code)
 
 
+@pytest.mark.check(58)
 def test_new_limits_act_on_any_task_but_a_complete_one(api: Service, ann: Account) -> None:
     """Check 58."""
     task_id = api.create(ann)
@@ -153,6 +158,7 @@ def test_new_limits_act_on_any_task_but_a_complete_one(api: Service, ann: Accoun
     assert (answer.status, answer.code) == (400, "S3M.0071")
 
 
+@pytest.mark.check(59)
 def test_batch_updates_are_all_or_nothing(api: Service, ann: Account) -> None:
     """Check 59."""
     waiting, running = api.create(ann), api.create(ann)
@@ -184,6 +190,7 @@ def test_batch_updates_reach_a_group(api: Service, ann: Account) -> None:
     assert api.call(ann, "GET", f"/tasks/{other}").json["bandwidth_policy"] == []
 
 
+@pytest.mark.check(59)
 @pytest.mark.parametrize(
     ("body", "code"),
     [({}, "OMS.0001"), ({"ids": [1], "group_id": "g"}, "OMS.0001"), ({"ids": list(range(21))}, "OMS.1003"),
@@ -209,6 +216,7 @@ def test_a_failed_task_says_why(api: Service, ann: Account) -> None:
     assert api.call(ann, "GET", f"/tasks/{task_id}").json["error_reason"]["error_msg"] == "bucket photos: no"
 
 
+@pytest.mark.check(54)
 def test_a_finished_task_shows_its_average(api: Service, ann: Account) -> None:
     """Check 54."""
     task_id = ended_with_failures(api, ann)
@@ -222,6 +230,7 @@ def test_a_finished_task_shows_its_average(api: Service, ann: Account) -> None:
     assert shown["error_reason"] is None
 
 
+@pytest.mark.check(56)
 def test_progress_counts_bytes_or_objects_and_never_goes_back(api: Service, ann: Account) -> None:
     """Check 56."""
     listing = {"list_file": {"list_file_key": "a.txt", "obs_bucket": "lists"}, "object_key": None}
@@ -291,6 +300,7 @@ def test_the_same_idempotency_key_creates_one_task(api: Service, ann: Account) -
     assert api.call(ann, "POST", "/tasks", task_body(), Idempotency_Key="k2").status == 200
 
 
+@pytest.mark.check(61)
 def test_quotas_hold_under_concurrent_creation(api_database_url: str, key_file: Path, ann: Account) -> None:
     """Check 61."""
     with running_service(api_database_url, key_file, OMS_TASKS_PER_DAY="5", OMS_TASKS_WAITING="3") as small:
@@ -306,6 +316,7 @@ def test_quotas_hold_under_concurrent_creation(api_database_url: str, key_file: 
         assert small.call(ann, "POST", "/tasks", task_body()).code == "OMS.1021"
 
 
+@pytest.mark.check(63, 94)
 def test_region_zone_and_the_unit_of_migrate_since_are_settings(
     api_database_url: str, key_file: Path, ann: Account
 ) -> None:

@@ -56,6 +56,7 @@ def wanted() -> CreateTaskRequest:
     )
 
 
+@pytest.mark.check(91)
 def test_all_task_operations_succeed(api: Service, client: Any) -> None:
     """Check 91 for the calls of 5.1 and 5.2."""
     created = client.create_task(wanted())
@@ -100,6 +101,7 @@ def test_versions_are_strings_the_sdk_understands(client: Any) -> None:
     assert unknown.value.status_code == 404
 
 
+@pytest.mark.check(96)
 def test_no_documented_field_is_lost_in_the_sdks_model(api: Service, ann: Account, client: Any) -> None:
     """Check 96."""
     created = client.create_task(wanted())
@@ -111,6 +113,7 @@ def test_no_documented_field_is_lost_in_the_sdks_model(api: Service, ann: Accoun
     assert {name for name in plain if not hasattr(model, name)} == {"enable_kms"}
 
 
+@pytest.mark.check(88)
 def test_the_sdk_finds_its_project_by_the_regions_name(
     api: Service, ann: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from tests.e2e.site import AK, SK, Site, opened, until
 MIB = 1 << 20
 
 
+@pytest.mark.check(48)
 def test_stop_of_eight_large_objects_is_quick_and_start_goes_on(tmp_path: Path) -> None:
     """No part that is complete is sent again."""
     synthetic = {"from": {"count": 8, "size": 256 * MIB, "pattern": "large-%d"}}
@@ -42,6 +43,7 @@ def _parts(site: Site) -> int:
     return sum(len(upload["parts"]) for upload in site.destination.uploads("into"))
 
 
+@pytest.mark.check(58)
 def test_bandwidth_holds_over_every_ten_seconds_and_a_change_acts_in_two(tmp_path: Path) -> None:
     """What the source sent and what the destination received, with two workers."""
     limit, more = 4 * MIB, 12 * MIB
@@ -83,6 +85,7 @@ def _series(server: Any, direction: str) -> list[int]:
     return [by_tick.get(tick, 0) for tick in range(min(by_tick), max(by_tick) + 1)]
 
 
+@pytest.mark.check(53)
 @pytest.mark.parametrize("end", ["paused", "failed", "succeeded", "deleted"])
 def test_no_credential_outlives_its_task(tmp_path: Path, end: str) -> None:
     """Postgres, Redis, logs and answers are searched for the keys themselves."""

@@ -16,12 +16,14 @@ SECONDS = 20
 MOST_MS = 100
 
 _FILL = """
-INSERT INTO task (id, project_id, name, task_type, region, spec, status, created_at, first_started_at, ended_at, running_ms)
-SELECT 100000000000000 + n, t.project_id, 'from-into-' || n, t.task_type, t.region, t.spec, 5, t.created_at - n * interval '1 s',
-       t.created_at - n * interval '1 s', t.created_at, 1000
+INSERT INTO task (id, project_id, name, task_type, region, spec, status, created_at, first_started_at, ended_at,
+                  running_ms)
+SELECT 100000000000000 + n, t.project_id, 'from-into-' || n, t.task_type, t.region, t.spec, 5,
+       t.created_at - n * interval '1 s', t.created_at - n * interval '1 s', t.created_at, 1000
   FROM task t, generate_series(1, %(n)s) AS n WHERE t.id = %(like)s"""
 _RUNS = """
-INSERT INTO run (task_id, run_no, phase) SELECT id, 1, 'ended' FROM task WHERE id BETWEEN 100000000000000 AND 100000000999999"""
+INSERT INTO run (task_id, run_no, phase) SELECT id, 1, 'ended' FROM task
+ WHERE id BETWEEN 100000000000000 AND 100000000999999"""
 _COUNTERS = """
 INSERT INTO counter (task_id, run_no, shard, listed, listed_bytes, ok, ok_bytes)
 SELECT id, 1, s, 1000, 1000000, 1000, 1000000 FROM task, generate_series(0, 15) AS s
@@ -59,7 +61,7 @@ def test_ten_thousand_tasks_are_listed_in_time_while_a_migration_runs(tmp_path: 
             connection.execute(_FILL, {"n": TASKS, "like": first})
             connection.execute(_RUNS)
             connection.execute(_COUNTERS)
-            connection.execute("ANALYZE task, run, counter")
+            connection.execute("VACUUM ANALYZE task, run, counter")
         for n in range(2000):
             site.source.put("from", b"%05d" % n, b"x" * 2000)
         window = {"start": "00:00", "end": "23:59", "max_bandwidth": 1_048_576}

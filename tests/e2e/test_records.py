@@ -125,6 +125,7 @@ def _instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
+@pytest.mark.check(55)
 @pytest.mark.check(17)
 @pytest.mark.check(18)
 def test_the_failed_list_names_code_time_keys_and_the_stores_words(pair: Pair) -> None:
@@ -363,3 +364,28 @@ def test_more_than_a_hundred_thousand_skips_roll_into_a_second_file(tmp_path: Pa
     assert (len(counts), sum(counts)) == (2, number)
     assert LINES_PER_FILE - 1_000 < counts[0] <= LINES_PER_FILE
     assert keys == [b"obj-%08d" % n for n in range(number)]
+
+
+@pytest.mark.check(15)
+def test_a_list_outside_the_destinations_region_is_refused_at_creation(pair: Pair) -> None:
+    pair.put(b"a")
+    number = next(_numbers)
+    near, far = f"near-{number}", f"far-{number}"
+    pair.site.destination.create_bucket(near)
+    pair.site.destination.create_bucket(far, region="eu-south-9")
+    for bucket in (near, far):
+        pair.site.destination.put(bucket, b"list.txt", b"a\n", headers={"content-type": "text/plain"})
+    node = pair.site.request()["src_node"]
+    del node["object_key"]
+
+    def create(bucket: str) -> int:
+        listed = {"obs_bucket": bucket, "list_file_key": "list.txt"}
+        source = node | {"bucket": pair.left, "list_file": listed}
+        destination = pair.site.request()["dst_node"] | {"bucket": pair.right}
+        return pair.site.create(task_type="list", src_node=source, dst_node=destination)
+
+    with pytest.raises(RuntimeError, match=r"400 .*S3M\.0082") as refused:
+        create(far)
+    assert pair.site.engine.call("GET", "/tasks?limit=1&task_name=" + pair.left)["count"] == 0
+    assert _figures(pair.site.wait(create(near))) == (5, 1, 1, 0, 0)
+    print(f"refused: {refused.value}")

@@ -15,4 +15,4 @@ __all__ = ["ann", "api", "api_database_url", "groups", "key_file"]
 async def groups(database_url: str) -> AsyncIterator[GroupWorld]:
     """Two stores and a ledger."""
     async with opened(database_url) as world:
-        yield GroupWorld(world)
+        yield GroupWorld(world, database_url)

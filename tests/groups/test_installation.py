@@ -226,6 +226,20 @@ def test_a_retry_of_everything_asks_only_the_failed_tasks(site: Site, pair: Pair
     assert site.source.counters().requests("get") == 10
 
 
+def test_workers_that_are_killed_cost_a_group_nothing(site: Site, pair: Pair) -> None:
+    prefixes = "abcdefghij"
+    pair.fill(prefixes, 3 * TASK_OBJECTS, b"x" * 1000)
+    group = call(site, "POST", "", pair.request(prefixes))["group_id"]
+    for _ in range(4):
+        time.sleep(0.7)
+        site.kill("worker")
+    ended = wait(site, group, 4, 5, 6, seconds=90)
+    count = len(prefixes) * 3 * TASK_OBJECTS
+    assert (ended["status"], ended["total_num"], ended["create_complete_num"]) == (6, count, count), ended
+    assert ended["success_num"] + ended["skip_num"] == count
+    assert pair.copied() == count
+
+
 def test_a_creation_that_failed_is_taken_up_by_a_retry(site: Site, pair: Pair) -> None:
     pair.fill("a", 3, b"x")
     site.destination.put(pair.right, b"lists/1.csv", b"a/000", headers={"content-type": "text/plain"})

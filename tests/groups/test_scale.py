@@ -1,4 +1,4 @@
-"""A million keys become tasks in bounded memory and time."""
+"""Hundreds of thousands of keys become tasks in bounded memory and time."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from tests.storeserver.config import Synthetic
 
 pytestmark = pytest.mark.slow
 MIB = 1 << 20
-COUNT = 1_000_000
+COUNT = 200_000
 
 
 class Watch:
@@ -41,7 +41,7 @@ class Watch:
                     continue
 
 
-def test_a_million_keys_are_listed_once_and_shared_out(tmp_path: Path) -> None:
+def test_many_keys_are_listed_once_and_shared_out(tmp_path: Path) -> None:
     same = Synthetic(COUNT, size=100)
     with opened(tmp_path, source={"filled": {"from": same}}, destination={"filled": {"into": same}}) as site:
         request = site.request(task_type="PREFIX")
@@ -64,9 +64,9 @@ def test_a_million_keys_are_listed_once_and_shared_out(tmp_path: Path) -> None:
             f"{COUNT} keys in tasks after {created:.1f} s, at their end {took:.1f} s, {watch.peak / MIB:.0f} MiB"
         )
         assert (found["status"], found["skip_num"], found["total_num"]) == (6, COUNT, COUNT), found
-        assert 10 <= found["create_task_num"] <= 14
+        assert 2 <= found["create_task_num"] <= 4
         assert created <= 60
-        assert watch.peak < 300 * MIB
+        assert watch.peak < 200 * MIB
         asked = site.source.counters()
         assert asked.requests("get|head") == 0
         # A page a thousand keys, the look at the prefix, and a few probes of one key for splitting.

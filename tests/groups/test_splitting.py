@@ -1,5 +1,6 @@
 """A group lists once, and what is listed becomes tasks while it goes on."""
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 
 from engine.digest import Digest
 from engine.spec import OverwriteMode
+from ledger import group_actions
 from tests.groups.world import GroupWorld
 from tests.transfer.world import SPEC
 
@@ -150,6 +152,39 @@ async def test_creation_goes_on_where_a_dead_worker_left_it(groups: GroupWorld) 
         "skip": 0,
         "fail": 0,
     }
+
+
+async def test_no_task_is_made_once_a_group_is_told_to_stop(groups: GroupWorld) -> None:
+    prefixes = tuple(f"p{n:03}/" for n in range(60))
+    for prefix in prefixes:
+        for n in range(20):
+            groups.world.source.put("from", f"{prefix}{n:02}".encode(), b"x")
+    spec = replace(SPEC, source=replace(SPEC.source, object_keys=prefixes))
+    group = await groups.group(spec, objects=20)
+    for at_least in (3, 12, 30):
+
+        async def enough(least: int = at_least) -> bool:
+            return len(await groups.members(group)) >= least
+
+        await groups.until(group, enough)
+        stopping = asyncio.create_task(groups.run(group, 3, 6))
+        await asyncio.sleep(0.1)
+        await groups.change(group, group_actions.stop)
+        assert await stopping == 3, await groups.row(group)
+        made = await groups.members(group)
+        assert {one["status"] for one in made} <= {3, 5}
+        (scanner,) = await groups.world.pool.fetch_all("SELECT status FROM task WHERE scanner")
+        assert scanner["status"] in (3, 5)
+        await groups.change(group, group_actions.start)
+    assert await groups.run(group) == 6
+    assert await groups.figures(group) == {
+        "listed": 1_200,
+        "created": 1_200,
+        "ok": 1_200,
+        "skip": 0,
+        "fail": 0,
+    }
+    assert len(groups.world.data_keys()) == 1_200
 
 
 async def test_objects_that_a_task_lost_keep_it_from_ending(groups: GroupWorld) -> None:

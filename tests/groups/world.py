@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.group_states import GroupType
 from engine.spec import ListFile, TaskSpec, TaskType, to_json
+from ledger import group_actions, sessions
 from ledger.dispatch import promote, settle
+from ledger.group_actions import LockedGroup
 from ledger.group_turns import take_turn
 from ledger.values import TaskId
 from tests.transfer.world import SPEC, World
@@ -24,6 +27,7 @@ class GroupWorld:
     """A `World` with groups in it."""
 
     world: World
+    database_url: str
     scanners: int = _FIRST_SCANNER
     slots: int = 5
 
@@ -115,6 +119,15 @@ class GroupWorld:
     async def ended(self, task_id: int) -> Any:
         """How one of its tasks ended."""
         return await self.world.ended(TaskId(task_id))
+
+    async def change(self, group: str, act: Callable[[AsyncConnection, LockedGroup], Awaitable[Any]]) -> None:
+        """What a call does to a group, in a transaction as the API opens it."""
+        engine = sessions.create_engine(self.database_url, size=1)
+        async with engine.begin() as connection:
+            locked = await group_actions.lock(connection, "p1", group)
+            assert locked is not None
+            await act(connection, locked)
+        await engine.dispose()
 
     async def _dispatch(self) -> None:
         while True:

@@ -27,6 +27,7 @@ async def row_of(world: World, task: TaskId) -> tuple[int, str, str | None, str 
     return row["status"], row["desired"], row["error_code"], row["error_message"]
 
 
+@pytest.mark.check(47)
 async def test_slots_go_by_priority_then_first_come_first_served(world: World, pool: Pool) -> None:
     low = await world.task(status=1, priority=2)
     first = await world.task(status=1)
@@ -179,6 +180,7 @@ async def test_running_tasks_are_left_alone(world: World, pool: Pool) -> None:
     assert await dispatch.settle(pool) == []
 
 
+@pytest.mark.check(52)
 async def test_a_task_that_waits_for_thirty_days_fails(world: World, pool: Pool) -> None:
     task = await world.task(status=1)
     await world.task(status=1)

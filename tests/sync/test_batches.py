@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
+import pytest
 from psycopg.types.json import Jsonb
 
 from connectors.errors import Fatal
@@ -137,10 +138,21 @@ async def test_gatherers_at_once_take_every_event_once(world: World) -> None:
     assert (found["request"], found["open"], found["waiting"]) == (3000, 3000, 0)
 
 
-async def test_a_bucket_that_is_gone_fails_the_keys_and_the_next_event_works(world: World) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 403, "code": "AccessDenied"},
+        {"op": "get", "status": 403, "code": "InvalidAccessKeyId"},
+        {"op": "get", "status": 404, "code": "NoSuchBucket"},
+    ],
+)
+async def test_what_would_stop_a_task_fails_the_keys_and_the_next_event_works(
+    world: World, refusal: dict[str, Any]
+) -> None:
     sync_id = await created(world)
     world.source.put("from", b"k", b"1")
-    world.source.faults.add(bucket="from", status=403, code="AccessDenied", times=None)
+    world.source.put("from", b"l", b"1")
+    world.source.faults.add(bucket="from", **refusal)
     await sent(world, sync_id, b"k", b"l")
     await gathered(world)
     await world.run()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from connectors.bos.store import BosStore
 from connectors.endpoints import EndpointError, Endpoints, load_endpoints, parse_endpoints
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
@@ -107,6 +108,14 @@ def test_no_file_means_the_vendors_hosts(tmp_path: Path, monkeypatch: pytest.Mon
         ("AWS", "cn-north-1", "s3.cn-north-1.amazonaws.com.cn", "aws"),
         ("HuaweiCloud", "cn-north-4", "obs.cn-north-4.myhuaweicloud.com", "obs"),
         ("HEC", "eu-west-101", "obs.eu-west-101.myhuaweicloud.eu", "obs"),
+        ("Aliyun", "cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", "oss"),
+        ("Aliyun", "oss-cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", "oss"),
+        ("Tencent", "ap-beijing", "cos.ap-beijing.myqcloud.com", "cos"),
+        ("KingsoftCloud", "BEIJING", "ks3-cn-beijing.ksyuncs.com", "ks3"),
+        ("KingsoftCloud", "cn-beijing", "ks3-cn-beijing.ksyuncs.com", "ks3"),
+        ("KingsoftCloud", "JR_SHANGHAI", "ks3-jr-shanghai.ksyuncs.com", "ks3"),
+        ("KingsoftCloud", "HANGZHOU", "kss.ksyun.com", "ks3"),
+        ("Baidu", "bj", "bj.bcebos.com", "bos"),
     ],
 )
 def test_a_vendor_has_its_own_hosts(cloud: str, region: str, host: str, dialect: str) -> None:
@@ -121,24 +130,87 @@ def test_a_region_cannot_name_another_host(region: str) -> None:
         Endpoints().find("AWS", region)
 
 
+@pytest.mark.parametrize("cloud", ["Aliyun", "Tencent", "KingsoftCloud", "Baidu"])
+@pytest.mark.parametrize("region", ["", "x.evil.com/", "a b", "..", "169.254.169.254/", "x@y", "x" * 64])
+def test_no_vendors_region_can(cloud: str, region: str) -> None:
+    with pytest.raises(EndpointError):
+        Endpoints().find(cloud, region)
+
+
+def test_a_region_that_a_vendor_does_not_have_has_no_host() -> None:
+    with pytest.raises(EndpointError):
+        Endpoints().find("KingsoftCloud", "atlantis")
+
+
+@pytest.mark.parametrize(
+    ("host", "dialect"),
+    [
+        ("oss-cn-hangzhou-internal.aliyuncs.com", "oss"),
+        ("s3.oss-cn-hangzhou.aliyuncs.com", "s3"),
+        ("cos-internal.ap-beijing.tencentcos.cn", "cos"),
+        ("ks3-cn-beijing.ksyun.com", "ks3"),
+        ("gz.bcebos.com", "bos"),
+        ("s3.gz.bcebos.com", "s3"),
+    ],
+)
+def test_a_vendors_host_names_its_dialect(host: str, dialect: str) -> None:
+    (line,) = parse_endpoints(f'[{{cloud_type: "*", region: "*", endpoint: "https://{host}"}}]').lines
+    assert line.dialect.name == dialect
+
+
 def _open(
-    cloud: str, bucket: str = "bkt", *, key: str = "AK", secret: str = "SK", text: str = "[]"
+    cloud: str,
+    bucket: str = "bkt",
+    *,
+    key: str = "AK",
+    secret: str = "SK",
+    text: str = "[]",
+    region: str = "us-east-1",
+    app_id: str = "",
 ) -> object:
-    credentials = Credentials(key, SecretStr(secret))
-    return open_store(
-        Location(cloud, "us-east-1", bucket, Side.SOURCE), credentials, Wire(), parse_endpoints(text)
-    )
+    location = Location(cloud, region, bucket, Side.SOURCE, app_id=app_id)
+    return open_store(location, Credentials(key, SecretStr(secret)), Wire(), parse_endpoints(text))
 
 
 def test_each_cloud_has_its_store() -> None:
     assert type(_open("AWS")) is S3Store
     assert type(_open("HEC")) is type(_open("HuaweiCloud")) is ObsStore
+    assert type(_open("Baidu", region="bj")) is BosStore
+    for cloud, region in (("Aliyun", "cn-hangzhou"), ("Tencent", "ap-beijing"), ("KingsoftCloud", "BEIJING")):
+        assert type(_open(cloud, region=region)) is S3Store
     assert type(_open("HEC", text=f"[{LINE.replace('AWS', 'HEC')}]")) is S3Store
+
+
+@pytest.mark.parametrize(
+    ("bucket", "app_id", "name"),
+    [
+        ("bkt", "125", "cos.ap-beijing.myqcloud.com/bkt-125@"),
+        ("bkt-125", "125", "cos.ap-beijing.myqcloud.com/bkt-125@"),
+        ("bkt-126", "125", "cos.ap-beijing.myqcloud.com/bkt-126-125@"),
+        ("bkt-125", "", "cos.ap-beijing.myqcloud.com/bkt-125@"),
+    ],
+)
+def test_a_tencent_bucket_is_named_with_its_account(bucket: str, app_id: str, name: str) -> None:
+    store = _open("Tencent", bucket, region="ap-beijing", app_id=app_id)
+    assert isinstance(store, S3Store)
+    assert store.name.startswith(name)
+
+
+def test_an_account_number_is_for_tencents_own_buckets_only() -> None:
+    store = _open("Tencent", text="[" + LINE.replace("AWS", "Tencent") + "]", app_id="125")
+    assert isinstance(store, S3Store)
+    assert "/bkt@" in store.name
+
+
+@pytest.mark.parametrize("app_id", ["1/2", "1.evil.com/", "a b", "@"])
+def test_an_account_number_cannot_name_another_host(app_id: str) -> None:
+    with pytest.raises(ValueError):
+        _open("Tencent", region="ap-beijing", app_id=app_id)
 
 
 def test_an_unknown_cloud_has_none() -> None:
     with pytest.raises(UnsupportedCloud):
-        _open("Aliyun")
+        _open("Nowhere")
 
 
 @pytest.mark.parametrize(("key", "secret"), [("", "SK"), ("AK", ""), (" ", "SK"), ("AK", "\t")])
