@@ -34,11 +34,11 @@ _PER_HUNDREDTH = 900
 # Whoever stops or deletes the group holds this row: a task is made before, and is stopped, or not at all.
 GROUP = """
 SELECT g.id::text AS id, g.bandwidth, g.task_objects, g.task_bytes FROM task_group g
- WHERE g.scanner_id = %(task)s"""
+ WHERE g.scanner_id = %(task)s AND g.status IN (0, 1) FOR NO KEY UPDATE"""
 _FENCE = "r.task_id = %(task)s AND r.run_no = %(run)s AND r.epoch = %(epoch)s AND r.claim_id = %(claim)s"
 SCANNER = f"""
 SELECT t.project_id, t.spec, t.status, t.desired FROM run r JOIN task t ON t.id = r.task_id
- WHERE {_FENCE} AND r.phase = %(phase)s AND t.run_no = r.run_no
+ WHERE {_FENCE} AND r.phase = %(phase)s AND t.run_no = r.run_no AND t.status = 2 AND t.desired = 'run'
    FOR NO KEY UPDATE OF r"""
 _OF_RUN = "task_id = %(task)s AND run_no = %(run)s"
 PENDING = f"""

@@ -4,6 +4,7 @@ import asyncio
 
 from api.context import Services
 from api.errors import ApiError
+from connectors.capabilities import RegionFinder
 from connectors.endpoints import EndpointError
 from connectors.errors import StoreError
 from connectors.locations import Credentials, Location
@@ -39,4 +40,5 @@ async def _region(parts: Services, spec: TaskSpec, bucket: str, keys: Credential
     location = Location(
         CloudType.HEC.value, spec.destination.region, bucket, Side.DESTINATION, spec.requester_pays
     )
-    return await open_store(location, keys, parts.wire, parts.endpoints).find_region()
+    store = open_store(location, keys, parts.wire, parts.endpoints)
+    return await store.find_region() if isinstance(store, RegionFinder) else ""
