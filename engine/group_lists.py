@@ -25,7 +25,7 @@ class ListFolder:
         self._most = most
         self._max_bytes = max_bytes
         self._other: bytes | None = None
-        self._lists: list[bytes] = []
+        self._lists: list[str] = []
 
     def add(self, found: Iterable[tuple[bytes, int]]) -> None:
         """Some (key, size). Raises FolderRefused: a list is too large S3M.1043, there are too many S3M.1045."""
@@ -40,14 +40,18 @@ class ListFolder:
             raise FolderRefused("S3M.1042", self.prefix.decode())
         if self._other is not None:
             raise FolderRefused("S3M.1044", self._other.decode(errors="replace"))
-        return tuple(key.decode() for key in self._lists)
+        return tuple(self._lists)
 
     def _child(self, key: bytes, size: int) -> None:
-        if not key.endswith(b".txt"):
+        try:
+            name = key.decode()
+        except UnicodeDecodeError:
+            name = ""
+        if not name.endswith(".txt"):
             self._other = self._other or key
             return
         if size > self._max_bytes:
-            raise FolderRefused("S3M.1043", key.decode(errors="replace"))
+            raise FolderRefused("S3M.1043", name)
         if len(self._lists) == self._most:
             raise FolderRefused("S3M.1045", f"more than {self._most}")
-        self._lists.append(key)
+        self._lists.append(name)

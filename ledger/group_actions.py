@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import spec as specs
-from engine.group_states import Children, GroupEvent, GroupStatus, advance, resumed
+from engine.group_states import Children, GroupEvent, GroupStatus, advance, parked, resumed
 from engine.spec import TaskSpec
 from engine.states import TaskStatus
 from ledger import task_actions
@@ -34,14 +34,22 @@ class LockedGroup:
         return bool(self.children.waiting or self.children.executing)
 
 
+def _becoming(after: TaskStatus) -> str:
+    """The statuses of tasks that become `after` when their group stops."""
+    return ", ".join(str(one.value) for one in TaskStatus if one is not after and parked(one) is after)
+
+
 # What stops each task of a group; `{group}` stands for the parameter of either driver.
-PARK = "UPDATE task SET status = 3, desired = 'run', version = version + 1 WHERE group_id = {group} AND status = 1"
+PARK = (
+    "UPDATE task SET status = 3, desired = 'run', version = version + 1"
+    f" WHERE group_id = {{group}} AND status IN ({_becoming(TaskStatus.PAUSED)})"
+)
 PARK_KEYS = (
     "DELETE FROM credential WHERE task_id IN (SELECT id FROM task WHERE group_id = {group} AND status = 3)"
 )
 DRAIN = (
     "UPDATE task SET status = 7, desired = CASE desired WHEN 'run' THEN 'pause' ELSE desired END, version = version + 1"
-    " WHERE group_id = {group} AND status IN (2, 6)"
+    f" WHERE group_id = {{group}} AND status IN ({_becoming(TaskStatus.PAUSING)})"
 )
 CHILDREN = (
     "SELECT max(status) FILTER (WHERE scanner) AS scanner,"

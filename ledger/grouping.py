@@ -1,23 +1,22 @@
 """Making a group's tasks out of what its scanner has listed: units, segments, figures and digests move together."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
-from engine import names, spec
 from engine.codes import message
 from engine.digest import Digest
 from engine.selection import Scope
-from engine.spec import ListFile, TaskType
+from engine.spec import TaskType
 from engine.states import TaskEvent, TaskStatus, advance
 from ledger.digests import merged
-from ledger.endings import AUDIT, Ending, end
+from ledger.endings import Ending, end
 from ledger.finishing import CLOSE, NOTHING_FOUND
+from ledger.group_tasks import add_tasks, drawn_names, note_tasks, of_list
 from ledger.journal import SUMS, JournalError
 from ledger.leasing import Leasing
 from ledger.plans import ACTIVATE, ADD_COUNTERS, COUNTER_SHARDS, PLANNED
@@ -28,8 +27,6 @@ from ledger.values import RunClaim, TaskId
 # A piece of the key space is a page; nothing bounds how little one lists, so a task takes this many at most.
 MOST_PAGES = 5_000
 _DRAWS = 3
-# Numbers are drawn from 999 and a task's id has room for hundredths of a second.
-_PER_HUNDREDTH = 900
 
 # Whoever stops or deletes the group holds this row: a task is made before, and is stopped, or not at all.
 GROUP = """
@@ -45,20 +42,6 @@ PENDING = f"""
 SELECT p.range_id, p.page_no, p.lo, p.hi, p.listed, p.listed_bytes, p.digest, k.prefix, k.exact
   FROM (SELECT * FROM scanned_page WHERE {_OF_RUN} ORDER BY range_id, page_no LIMIT {MOST_PAGES}) AS p
   JOIN key_range k ON k.id = p.range_id ORDER BY p.range_id, p.page_no"""
-SERIALS = "SELECT nextval('task_serial')::int AS serial FROM generate_series(1, %(n)s)"
-
-ADD_TASKS = """
-INSERT INTO task (id, project_id, group_id, name, description, task_type, region, spec, bandwidth, priority)
-SELECT n.id, t.project_id, t.group_id, n.name, t.description, 'list', t.region, n.spec, g.bandwidth, t.priority
-  FROM task t JOIN task_group g ON g.id = t.group_id,
-       unnest(%(ids)s::bigint[], %(names)s::text[], %(specs)s::jsonb[]) AS n(id, name, spec) WHERE t.id = %(task)s"""
-ADD_RUNS = """
-INSERT INTO run (task_id, run_no, phase, handed)
-SELECT n, 1, CASE WHEN %(handed)s THEN 'active' ELSE 'prepare' END, %(handed)s FROM unnest(%(ids)s::bigint[]) AS n"""
-SHARE_KEYS = """
-INSERT INTO credential (task_id, side, sealed, key_version, sealed_for)
-SELECT n, c.side, c.sealed, c.key_version, coalesce(c.sealed_for, c.task_id)
-  FROM credential c, unnest(%(ids)s::bigint[]) AS n WHERE c.task_id = %(task)s"""
 ADD_SHARES = """
 INSERT INTO share (group_id, task_id, scanner_run, range_id, lo, hi, prefix, exact, listed, listed_bytes, digest)
 SELECT %(group)s::uuid, %(member)s, %(run)s, s.* FROM unnest(%(ranges)s::bigint[], %(los)s::bytea[], %(his)s::bytea[],
@@ -104,12 +87,6 @@ class Creation:
 
     over: bool
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    ids: list[int]
-    names: list[str]
 
 
 class Grouping(Leasing):
@@ -164,10 +141,10 @@ class Grouping(Leasing):
             len(pages) == len(pending) < MOST_PAGES and not await self._over(connection, parameters)
         ):
             return False
-        named = await _names(connection, scanner, 1, now)
-        await _add(connection, parameters, named, [scanner["spec"]], handed=True)
+        named = await drawn_names(connection, scanner, 1, now)
+        await add_tasks(connection, parameters, named, [scanner["spec"]], handed=True)
         await _move(connection, parameters | {"group": group["id"], "member": named.ids[0]}, pages)
-        await _note(connection, scanner["project_id"], group["id"], named)
+        await note_tasks(connection, scanner["project_id"], group["id"], named)
         return True
 
     async def _over(self, connection: Connection, parameters: dict[str, Any]) -> bool:
@@ -184,11 +161,11 @@ class Grouping(Leasing):
             return await fetch_one(connection, PLANNED, parameters) is not None
         await execute(connection, ACTIVATE, parameters)
         await execute(connection, ADD_COUNTERS, parameters)
-        named = await _names(connection, scanner, len(keys), now)
-        await _add(
-            connection, parameters, named, [_of_list(scanner["spec"], key) for key in keys], handed=False
+        named = await drawn_names(connection, scanner, len(keys), now)
+        await add_tasks(
+            connection, parameters, named, [of_list(scanner["spec"], key) for key in keys], handed=False
         )
-        await _note(connection, scanner["project_id"], group["id"], named)
+        await note_tasks(connection, scanner["project_id"], group["id"], named)
         return True
 
     async def _ended(self, connection: Connection, claim: RunClaim) -> Creation | None:
@@ -243,34 +220,6 @@ def _joined(pages: Iterable[DictRow]) -> list[DictRow]:
     return list(pieces.values())
 
 
-async def _names(connection: Connection, scanner: DictRow, n: int, now: datetime) -> _Named:
-    """Ids and names of tasks as the API gives them; many of one instant spread over the hundredths after it."""
-    named = _Named([], [])
-    wanted = spec.from_json(scanner["spec"])
-    for at, row in enumerate(await fetch_all(connection, SERIALS, {"n": n})):
-        instant = now + timedelta(milliseconds=10 * (at // _PER_HUNDREDTH))
-        counter = instant.microsecond // 10_000 * 1000 + row["serial"]
-        named.ids.append(names.task_id(int(instant.timestamp()), counter))
-        named.names.append(
-            names.task_name(wanted.source.bucket, wanted.destination.bucket, instant, row["serial"])
-        )
-    return named
-
-
-async def _add(
-    connection: Connection, parameters: dict[str, Any], named: _Named, specs: Sequence[Any], *, handed: bool
-) -> None:
-    known = parameters | {
-        "ids": named.ids,
-        "names": named.names,
-        "specs": [Jsonb(one) for one in specs],
-        "handed": handed,
-    }
-    await execute(connection, ADD_TASKS, known)
-    await execute(connection, ADD_RUNS, known)
-    await execute(connection, SHARE_KEYS, known)
-
-
 async def _move(connection: Connection, parameters: dict[str, Any], pages: Sequence[DictRow]) -> None:
     pieces = _joined(pages)
     listed = sum(page["listed"] for page in pages)
@@ -295,19 +244,6 @@ async def _move(connection: Connection, parameters: dict[str, Any], pages: Seque
         )
     await execute(connection, REST_OF_COUNTERS, known)
     await execute(connection, ADD_SHARES, known)
-
-
-async def _note(connection: Connection, project: str, group: str, named: _Named) -> None:
-    detail = {"group_id": group, "tasks": len(named.ids), "first": named.ids[0]}
-    entry = {"project": project, "action": "group.tasks_created", "resource": f"group:{group}"}
-    await execute(connection, AUDIT, entry | {"detail": Jsonb(detail)})
-
-
-def _of_list(stored: Any, key: str) -> Any:
-    wanted = spec.from_json(stored)
-    assert wanted.source.list_file is not None, "a list group names a folder"
-    source = replace(wanted.source, list_file=ListFile(wanted.source.list_file.bucket, key))
-    return spec.to_json(replace(wanted, source=source))
 
 
 async def _sum(connection: Connection, sql: str, parameters: dict[str, Any]) -> tuple[int, str]:

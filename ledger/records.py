@@ -209,9 +209,7 @@ async def _save(
     opened = max(now_ms, last["last"] + 1 if last else now_ms)
     kind = LIST_OF[OutcomeKind(parameters["kind"])]
     figures = {
-        "key": record_key(
-            run["name"], kind, opened, group_id=run["group_id"], sync_id=run["sync_id"]
-        ),
+        "key": record_key(run["name"], kind, opened, group_id=run["group_id"], sync_id=run["sync_id"]),
         "opened": opened,
         "lines": content.lines,
         "bytes": content.bytes,

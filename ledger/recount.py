@@ -125,7 +125,7 @@ async def recount(connection: Connection, run: dict[str, Any], *, failed_only: b
         listed_bytes=listed_bytes,
         ranges_listed=ranges_listed,
         gaps=tuple(_gap(row) for row in await fetch_all(connection, GAPS, run)),
-        digest_equal=True,
+        digest_equal=ranges_digest is None or ranges_digest == journal.digest,
     )
     problems = [*journal.problems, *_differences(verification), *await left(connection, run)]
     return with_problems(verification, problems)

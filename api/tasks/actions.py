@@ -125,8 +125,10 @@ async def _locked(connection: AsyncConnection, actor: Actor, task_id: int) -> Lo
 
 async def _chosen(connection: AsyncConnection, actor: Actor, body: BatchUpdateBody) -> Sequence[LockedTask]:
     if body.group_id is not None:
+        # The group before its tasks, as all calls of groups lock them; it may have none yet.
+        group = await group_actions.lock(connection, actor.project_id, body.group_id)
         members = await task_actions.lock_group(connection, actor.project_id, body.group_id)
-        if not members:
+        if group is None and not members:
             raise ApiError("OMS.1009", "group_id", action=True)
         # What is complete has no traffic left to limit.
         return [task for task in members if states.bandwidth_refusal(task.status) is None]

@@ -37,20 +37,30 @@ async def find_region(channel: Channel) -> str:
 
 
 async def list_buckets(channel: Channel) -> tuple[BucketInfo, ...]:
-    """See `BucketLister.list_buckets`."""
-    answer = await channel.call(Ask(Operation.LIST_BUCKETS, "GET", service=True))
-    try:
-        document = Document(answer.document, "ListAllMyBucketsResult")
-    except BrokenXml as error:
-        raise broken(Operation.LIST_BUCKETS, answer, str(error)[:200]) from error
-    return tuple(
-        BucketInfo(
-            name=document.text("Name", element),
-            region=_region(document, element),
-        )
+    """See `BucketLister.list_buckets`; a list in pages is read to its end."""
+    operation, found, marker = Operation.LIST_BUCKETS, list[BucketInfo](), ""
+    while True:
+        query = channel.dialect.buckets_query + ((("marker", marker),) if marker else ())
+        answer = await channel.call(Ask(operation, "GET", query=query, service=True))
+        try:
+            document = Document(answer.document, "ListAllMyBucketsResult")
+        except BrokenXml as error:
+            raise broken(operation, answer, str(error)[:200]) from error
+        found += _buckets(document)
+        if document.text("IsTruncated") != "true":
+            return tuple(found)
+        following = document.text("NextMarker")
+        if following <= marker:
+            raise broken(operation, answer, "the list of buckets does not advance")
+        marker = following
+
+
+def _buckets(document: Document) -> list[BucketInfo]:
+    return [
+        BucketInfo(document.text("Name", element), _region(document, element))
         for bucket_list in document.all("Buckets")
         for element in bucket_list
-    )
+    ]
 
 
 def _region(document: Document, element: Element) -> str:

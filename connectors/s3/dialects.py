@@ -43,11 +43,11 @@ _OBS_CLASSES = {
 class Dialect:
     """One vendor. `classes` are the words that are written; STANDARD is the header left out (clouds.md B0 row 7).
 
-    `hosts` are the ends of the vendor's own host names. `host_region` finds the region in such a name, for vendors
-    that answer in the wrong place with a host only. `plus_is_blank` is how encoded listings write a blank.
-    `folds_slashes`: `//` in a path is sent and signed as `/%2F`. `sends_crc64`: a CRC64 in a write is checked.
-    `app_id_in_bucket`: a bucket's name ends with the number of its account. `restore_element` holds the tier in a
-    restore's body, "" where headers ask for it.
+    `hosts` are the ends of the vendor's own host names; of these, only `service_host` tells of all buckets.
+    `host_region` finds the region in such a name, for vendors that answer in the wrong place with a host only.
+    `plus_is_blank` is how encoded listings write a blank. `folds_slashes`: `//` in a path is sent and signed as
+    `/%2F`. `sends_crc64`: a CRC64 in a write is checked. `app_id_in_bucket`: a bucket's name ends with the number of
+    its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it.
     """
 
     name: str
@@ -68,7 +68,9 @@ class Dialect:
     range_headers: tuple[tuple[str, str], ...] = ()
     head_bucket: bool = True
     restore_element: str = "GlacierJobParameters"
+    buckets_query: tuple[tuple[str, str], ...] = ()
     hosts: tuple[str, ...] = ()
+    service_host: str = ""
     app_id_in_bucket: bool = False
     host_region: str = ""
     conditional_write: bool = True
@@ -148,6 +150,7 @@ OSS = Dialect(
     plus_is_blank=False,
     range_headers=(("x-oss-range-behavior", "standard"),),
     head_bucket=False,
+    buckets_query=(("max-keys", "1000"),),
     restore_element="JobParameters",
     conditional_write=False,
     hosts=(".aliyuncs.com",),
@@ -183,6 +186,7 @@ COS = Dialect(
     app_id_in_bucket=True,
     conditional_write=False,
     hosts=(".myqcloud.com", ".tencentcos.cn"),
+    service_host="service.cos.myqcloud.com",
     traits=Traits(
         conditional_put=False,
         conditional_complete=False,

@@ -97,7 +97,6 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
 _CODES: Mapping[str, Kind] = {
     code: (kind, meaning) for kind, meaning, codes in _ROWS for code in codes.split()
 }
-_THROTTLED_ENDINGS = ("QpsLimitExceeded", "RateLimitExceeded")
 _SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _DENIED = frozenset(
     [
@@ -196,8 +195,6 @@ def classify(operation: Operation, status: int, code: str) -> Kind:
         return _denied(operation)
     if code.startswith("KMS"):
         return Rejected, Meaning.KMS
-    if code.endswith(_THROTTLED_ENDINGS):
-        return Throttled, Meaning.THROTTLED
     if code == "PreconditionFailed":
         return _by_status(operation, 412)
     if code == "InvalidRange":

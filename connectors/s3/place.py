@@ -32,13 +32,22 @@ class Place:
 def locate(place: Place, key: bytes | None, *, service: bool = False) -> tuple[Target, str, str]:
     """The host to ask, the encoded path there, and the resource as V2 signs it."""
     if service:
-        return place.target, "/", "/"
+        return _service(place), "/", "/"
     encoded = "" if key is None else encode_key(key)
     resource = _path(f"/{place.bucket}/{encoded}", place.dialect)
     if place.addressing is Addressing.PATH:
         return place.target, resource, resource
     host = f"{place.bucket}.{place.target.host}"
     return replace(place.target, host=host), _path(f"/{encoded}", place.dialect), resource
+
+
+def _service(place: Place) -> Target:
+    own = place.dialect.service_host
+    return (
+        replace(place.target, host=own)
+        if own and place.target.host.endswith(place.dialect.hosts)
+        else place.target
+    )
 
 
 def _path(path: str, dialect: Dialect) -> str:

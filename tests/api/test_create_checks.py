@@ -161,6 +161,12 @@ ACCEPTED: list[dict[str, Any]] = [
         **source(cloud_type="HuaweiCloud", region="cn-north-4", bucket="vault"),
         **destination(save_prefix="in/"),
     },
+    source(cloud_type=None, region="oss-cn-hangzhou"),
+    source(cloud_type="Aliyun", region="cn-hangzhou"),
+    source(cloud_type="Tencent", region="ap-beijing", app_id="1250000000"),
+    source(cloud_type="KingsoftCloud", region="BEIJING"),
+    source(cloud_type="Baidu", region="bj"),
+    {"consistency_check": "crc64", **source(cloud_type="Tencent", app_id="1250000000")},
 ]
 
 
@@ -176,16 +182,13 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"task_type": "url_list", **source(**URLS)}, "task_type"),
     ({"source_cdn": CDN}, "source_cdn"),
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
-    ({"smn_config": SMN}, "smn_config"),
     ({"enable_restore": True}, "enable_restore"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
     *[
         (source(cloud_type=cloud), "src_node.cloud_type")
-        for cloud in ("Aliyun", "QingCloud", "KingsoftCloud", "Baidu", "Qiniu", "UCloud", "Azure")
+        for cloud in ("QingCloud", "Qiniu", "UCloud", "Azure")
     ],
-    (source(cloud_type=None), "src_node.cloud_type"),
-    (source(cloud_type="Tencent", app_id="1250000000"), "src_node.cloud_type"),
     (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
     (source(cloud_type="Azure", ak=None, sk=None, connection_string="x"), "src_node.cloud_type"),
 ]

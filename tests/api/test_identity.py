@@ -1,10 +1,14 @@
 """Tokens, projects, accounts (oms-behaviour 7.1; checks 87 and 89)."""
 
+import asyncio
+import secrets
 import time
+from dataclasses import replace
 
 import pytest
 
-from api.iam.logins import MAX_DELAY, Logins
+from api.iam.logins import MAX_DELAY, MOST_WAITING, Logins, TooManyLogins
+from ledger.iam import Role
 from tests.api.service import Account, Service, login, task_body
 
 
@@ -143,3 +147,69 @@ def test_repeated_wrong_passwords_are_answered_slower(api: Service, ann: Account
         seconds.append(time.monotonic() - began)
     assert seconds[-1] > 0.4
     assert api.send("POST", "/v3/auth/tokens", login(ann, None)).status == 201
+
+
+def test_tokens_are_voided_by_their_owner_or_an_administrator(api: Service, ann: Account) -> None:
+    mine, foreign = api.token(ann), api.token(api.account())
+    sent = {"X-Auth-Token": mine, "X-Subject-Token": foreign}
+    other = api.send("DELETE", "/v3/auth/tokens", None, sent)
+    assert (other.status, other.code) == (404, "OMS.1009")
+    assert (
+        api.send("DELETE", "/v3/auth/tokens", None, {"X-Auth-Token": mine, "X-Subject-Token": "x"}).status
+        == 404
+    )
+    again = api.send("POST", "/v3/auth/tokens", login(ann, None)).headers["x-subject-token"]
+    voided = api.send("DELETE", "/v3/auth/tokens", None, {"X-Auth-Token": again, "X-Subject-Token": mine})
+    assert (voided.status, voided.body) == (204, b"")
+    answer = api.send("GET", f"/v2/{ann.project_id}/tasks", None, {"X-Auth-Token": mine})
+    assert (answer.status, answer.code) == (401, "OMS.0068")
+    assert api.sql("SELECT action FROM audit WHERE project_id = %s", ann.project_id) == [("revokeToken",)]
+
+
+def test_a_reader_cannot_void_a_colleagues_token(api: Service, ann: Account) -> None:
+    victim = api.send("POST", "/v3/auth/tokens", login(ann, None)).headers["x-subject-token"]
+    key = secrets.token_hex(8)
+    api.sql(
+        "INSERT INTO principal (id, domain_id, name, password_hash, role) SELECT %s, domain_id, 'eve', password_hash,"
+        " 'reader' FROM principal WHERE id = %s",
+        key, ann.user_id,
+    )  # fmt: skip
+    eve = api.send("POST", "/v3/auth/tokens", login(replace(ann, user="eve"), None)).headers[
+        "x-subject-token"
+    ]
+    refused = api.send("DELETE", "/v3/auth/tokens", None, {"X-Auth-Token": eve, "X-Subject-Token": victim})
+    assert (refused.status, refused.code) == (403, "OMS.0072")
+
+
+async def test_tries_side_by_side_are_not_free_and_have_an_end() -> None:
+    logins = Logins()
+    tries = [asyncio.create_task(logins.verify(("ann",), None, "x")) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    assert logins.delay(("ann",)) == MAX_DELAY
+    with pytest.raises(TooManyLogins):
+        await logins.verify(("bob",), None, "x")
+    for one in tries:
+        one.cancel()
+    await asyncio.gather(*tries, return_exceptions=True)
+
+
+def test_a_name_and_an_id_of_one_user_share_the_delay(api: Service, ann: Account) -> None:
+    by_name, by_id = login(ann, None, "wrong"), login(ann, None, "wrong")
+    by_id["auth"]["identity"]["password"]["user"] = {"id": ann.user_id, "password": "wrong"}
+    for body in (by_name, by_id, by_name, by_id):
+        assert api.send("POST", "/v3/auth/tokens", body).status == 401
+    began = time.monotonic()
+    assert api.send("POST", "/v3/auth/tokens", by_id).status == 401
+    assert time.monotonic() - began > 0.4
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "wanted"),
+    [(Role.OPERATOR, "GET", 200), (Role.OPERATOR, "POST", 200), (Role.READER, "GET", 200),
+     (Role.READER, "POST", "OMS.0205"), (Role.NONE, "GET", "OMS.0206"), (Role.NONE, "POST", "OMS.0206")],
+)  # fmt: skip
+def test_each_role_may_what_it_may(api: Service, role: Role, method: str, wanted: object) -> None:
+    who = api.account(role)
+    answer = api.call(who, method, "/tasks", task_body() if method == "POST" else None)
+    assert (answer.status if answer.status == 200 else answer.code) == wanted
+    assert answer.status in (200, 403)

@@ -254,6 +254,10 @@ def test_new_limits_reach_all_tasks_and_those_to_come(api: Service, ann: Account
     assert api.call(ann, "POST", "/tasks/batch-update", batch).status == 200
     assert api.call(ann, "GET", f"/taskgroups/{group}").json["bandwidth_policy"] == []
     assert api.call(ann, "GET", f"/tasks/{running}").json["bandwidth_policy"] == []
+    young = created(api, ann)
+    batch = {"group_id": young, "bandwidth_policy": LIMITS}
+    assert api.call(ann, "POST", "/tasks/batch-update", batch).status == 200
+    assert api.call(ann, "GET", f"/taskgroups/{young}").json["bandwidth_policy"] == LIMITS
 
 
 @pytest.mark.check(66)

@@ -3,14 +3,18 @@
 import asyncio
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.digest import Digest
 from engine.spec import OverwriteMode
 from ledger import group_actions
+from ledger.group_actions import LockedGroup
+from ledger.values import RunClaim, TaskId
 from tests.groups.world import GroupWorld
 from tests.transfer.world import SPEC
 
@@ -185,6 +189,32 @@ async def test_no_task_is_made_once_a_group_is_told_to_stop(groups: GroupWorld) 
         "fail": 0,
     }
     assert len(groups.world.data_keys()) == 1_200
+
+
+async def test_a_stop_that_is_on_its_way_keeps_a_task_from_being_made(groups: GroupWorld) -> None:
+    fill(groups, 1_500)
+    group = await groups.group(objects=1_000)
+    ledger, scanner = groups.world.ledger, TaskId(groups.scanners)
+    held: list[RunClaim] = []
+
+    async def listed() -> bool:
+        # Whoever holds the right to cut keeps the worker from doing it.
+        claim = None if held else await ledger.claim_cut(scanner, "test")
+        held.extend([claim] if claim else [])
+        ranges = await groups.world.pool.fetch_all("SELECT state FROM key_range")
+        return bool(held and ranges) and all(one["state"] == "done" for one in ranges)
+
+    await groups.until(group, listed)
+    cuts: list[asyncio.Task[bool]] = []
+
+    async def stop(connection: AsyncConnection, locked: LockedGroup) -> None:
+        await group_actions.stop(connection, locked)
+        cuts.append(asyncio.create_task(ledger.cut(held[0], datetime.now(UTC))))
+        await asyncio.sleep(0.5)
+
+    await groups.change(group, stop)
+    assert await cuts[0] is False
+    assert await groups.members(group) == []
 
 
 async def test_objects_that_a_task_lost_keep_it_from_ending(groups: GroupWorld) -> None:

@@ -19,12 +19,26 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")
 def list_buckets(service: Service, request: Request) -> Response:
     """GET on the service."""
     found = sorted(service.storage.buckets.values(), key=lambda b: b.name)
+    paging = b""
+    if request.flavor.name == "oss":
+        found, paging = _page(request, found)
     owner = b"<Owner>%b%b</Owner>" % (
         xml.element("ID", "storeserver"),
         xml.element("DisplayName", "storeserver"),
     )
     entries = b"".join(_bucket_element(service, request, bucket) for bucket in found)
-    return xml.answer(request, "ListAllMyBucketsResult", owner, b"<Buckets>%b</Buckets>" % entries)
+    return xml.answer(request, "ListAllMyBucketsResult", owner, b"<Buckets>%b</Buckets>" % entries, paging)
+
+
+def _page(request: Request, found: list[Bucket]) -> tuple[list[Bucket], bytes]:
+    """OSS shows 100 buckets at a time unless it is asked for more, up to 1,000."""
+    query = request.query
+    limit = min(int(query.get("max-keys", b"100")), 1000)
+    left = [bucket for bucket in found if bucket.name > query.get("marker", b"").decode()]
+    if len(left) <= limit:
+        return left, xml.element("IsTruncated", "false")
+    shown = left[:limit]
+    return shown, xml.element("IsTruncated", "true") + xml.element("NextMarker", shown[-1].name)
 
 
 def _bucket_element(service: Service, request: Request, bucket: Bucket) -> bytes:

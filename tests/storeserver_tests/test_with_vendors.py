@@ -1,331 +1,52 @@
 """Driven by the vendors' own SDKs for OSS, COS, KS3 and BOS: put, get, list, multipart, restore, refusals.
 
-Left out of the keys are those that an SDK folds, drops or refuses itself (clouds.md A1).
+Then our connectors and the SDKs read what the other wrote.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import hashlib
-import io
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any
 
-import oss2
 import pytest
-from baidubce.auth.bce_credentials import BceCredentials
-from baidubce.bce_client_configuration import BceClientConfiguration
-from baidubce.exception import BceHttpClientError
-from baidubce.retry.retry_policy import NoRetryPolicy
-from baidubce.services.bos.bos_client import BosClient
 from fastcrc import crc64
-from ks3.connection import Connection
-from ks3.exception import S3ResponseError
-from qcloud_cos import CosConfig, CosS3Client
-from qcloud_cos.cos_exception import CosServiceError
+from pydantic import SecretStr
 
-from tests.storeserver import Account, ServerProcess, StoreConfig
+from connectors.capabilities import DestinationStore
+from connectors.endpoints import parse_endpoints
+from connectors.locations import Credentials, Location
+from connectors.objects import ANY, Availability, Block, Guard, Properties, WriteOptions
+from connectors.registry import open_store
+from connectors.wire import Wire
+from engine.failures import Side
+from tests.storeserver import ServerProcess
+from tests.storeserver_tests.vendor_clients import (
+    AK,
+    BUCKET,
+    DOMAINS,
+    KEYS,
+    MAKERS,
+    REGION,
+    SK,
+    TOKEN,
+    Client,
+    Ks3,
+    config,
+)
 
-AK, SK, TOKEN = "vendor-access-key", "vendor-secret-key", "vendor-token"
-BUCKET = "own-1250000000"
-REGION = "cn-test-4"
 PART = 128 * 1024
-KEYS = ["plain", "a/b", "sp ace+plus%41", "uni-é中😀", "q?m#f", "tilde~!*'()", "end/", "x;y=z&w,:@$", "b\\s"]
-DOMAINS = {
-    "oss": f"oss-{REGION}.vendor.test",
-    "cos": f"cos.{REGION}.vendor.test",
-    "ks3": f"ks3-{REGION}.vendor.test",
-    "bos": f"{REGION}.vendor.test",
-}
-
-
-class Client(Protocol):
-    """What each SDK is asked to do."""
-
-    refusal: type[Exception]
-    more_keys: tuple[str, ...]
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None: ...
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]: ...
-    def part_of(self, key: str, first: int, last: int) -> bytes: ...
-    def keys(self, prefix: str, page: int) -> list[str]: ...
-    def upload(self, key: str, parts: list[bytes]) -> list[int]: ...
-    def put_archived(self, key: str, data: bytes) -> None: ...
-    def restore(self, key: str) -> None: ...
-    def restore_state(self, key: str) -> str: ...
-    def delete(self, key: str) -> None: ...
-
-
-class Oss:
-    refusal = oss2.exceptions.OssError
-    more_keys = ("a//b", "a/../b", "control\x01")
-
-    def __init__(self, port: int, secret: str = SK, token: str = "") -> None:
-        auth = oss2.StsAuth("temporary", SK, token, auth_version="v4") if token else oss2.AuthV4(AK, secret)
-        self.bucket = oss2.Bucket(auth, f"http://{DOMAINS['oss']}:{port}", BUCKET, region=REGION)
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        headers = {f"x-oss-meta-{name}": value for name, value in metadata.items()}
-        self.bucket.put_object(key, data, headers)  # the SDK compares the CRC64 of the answer
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        answer = self.bucket.get_object(key)
-        found = {
-            name.lower()[11:]: value
-            for name, value in answer.headers.items()
-            if name.lower().startswith("x-oss-meta-")
-        }
-        return answer.read(), found, answer.headers["x-oss-hash-crc64ecma"]
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        return bytes(self.bucket.get_object(key, byte_range=(first, last)).read())
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        return [one.key for one in oss2.ObjectIteratorV2(self.bucket, prefix, max_keys=page)]
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        upload_id = self.bucket.init_multipart_upload(key).upload_id
-        sent = [
-            oss2.models.PartInfo(number, self.bucket.upload_part(key, upload_id, number, data).etag)
-            for number, data in enumerate(parts, 1)
-        ]
-        assert [one.upload_id for one in self.bucket.list_multipart_uploads(key).upload_list] == [upload_id]
-        sizes = [one.size for one in self.bucket.list_parts(key, upload_id).parts]
-        self.bucket.complete_multipart_upload(key, upload_id, sent)
-        return sizes
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        self.bucket.put_object(key, data, {"x-oss-storage-class": "ColdArchive"})
-
-    def restore(self, key: str) -> None:
-        tier = oss2.models.RestoreJobParameters("Expedited")
-        self.bucket.restore_object(key, input=oss2.models.RestoreConfiguration(2, tier))
-
-    def restore_state(self, key: str) -> str:
-        return str(self.bucket.head_object(key).headers.get("x-oss-restore", ""))
-
-    def delete(self, key: str) -> None:
-        self.bucket.delete_object(key)
-
-
-class Cos:
-    refusal = CosServiceError
-    more_keys = ("a//b", "control\x01")
-
-    def __init__(self, port: int, secret: str = SK, token: str = "") -> None:
-        config = CosConfig(
-            Region=REGION,
-            SecretId="temporary" if token else AK,
-            SecretKey=secret,
-            Token=token or None,
-            Scheme="http",
-            Endpoint=f"{DOMAINS['cos']}:{port}",
-        )
-        self.client = CosS3Client(config, retry=0)
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        named = {f"x-cos-meta-{name}": value for name, value in metadata.items()}
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=data, Metadata=named, EnableMD5=True)
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        answer = self.client.get_object(Bucket=BUCKET, Key=key)
-        found = {
-            name.lower()[11:]: value
-            for name, value in answer.items()
-            if name.lower().startswith("x-cos-meta-")
-        }
-        return answer["Body"].get_raw_stream().read(), found, answer["x-cos-hash-crc64ecma"]
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        answer = self.client.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={first}-{last}")
-        return bytes(answer["Body"].get_raw_stream().read())
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        found: list[str] = []
-        marker = ""
-        while True:
-            answer = self.client.list_objects(BUCKET, Prefix=prefix, Marker=marker, MaxKeys=page)
-            found += [one["Key"] for one in answer.get("Contents", [])]
-            if answer["IsTruncated"] == "false":
-                return found
-            marker = answer["NextMarker"]
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        upload_id = self.client.create_multipart_upload(BUCKET, key)["UploadId"]
-        sent = [
-            {"PartNumber": n, "ETag": self.client.upload_part(BUCKET, key, data, n, upload_id)["ETag"]}
-            for n, data in enumerate(parts, 1)
-        ]
-        uploads = self.client.list_multipart_uploads(BUCKET, Prefix=key)["Upload"]
-        assert [one["UploadId"] for one in uploads] == [upload_id]
-        sizes = [int(one["Size"]) for one in self.client.list_parts(BUCKET, key, upload_id)["Part"]]
-        self.client.complete_multipart_upload(BUCKET, key, upload_id, {"Part": sent})
-        return sizes
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=data, StorageClass="ARCHIVE")
-
-    def restore(self, key: str) -> None:
-        asked = {"Days": 2, "CASJobParameters": {"Tier": "Bulk"}}
-        self.client.restore_object(BUCKET, key, asked)
-
-    def restore_state(self, key: str) -> str:
-        return str(self.client.head_object(BUCKET, key).get("x-cos-restore", ""))
-
-    def delete(self, key: str) -> None:
-        self.client.delete_object(BUCKET, key)
-
-
-class Ks3:
-    refusal = S3ResponseError
-    more_keys = ("a//b", "//two", "/lead", "control\x01")
-
-    def __init__(self, port: int, secret: str = SK, token: str = "") -> None:
-        self.client = Connection(
-            AK, secret, host=DOMAINS["ks3"], port=port, is_secure=False, retry_policy=None, enable_crc=True
-        )
-        self.bucket = self.client.get_bucket(BUCKET)
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        headers = {f"x-kss-meta-{name}": value for name, value in metadata.items()}
-        answer = self.bucket.new_key(key).set_contents_from_string(data, headers=headers)
-        assert answer.status == 200, answer.reason
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        found = self.bucket.get_key(key)
-        if found is None:
-            raise S3ResponseError(404, "NoSuchKey")
-        data = found.get_contents_as_string()
-        metadata = {name.removeprefix("x-kss-meta-"): value for name, value in found.user_meta.items()}
-        return data, metadata, str(found.server_crc)
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        return bytes(
-            self.bucket.new_key(key).get_contents_as_string(headers={"Range": f"bytes={first}-{last}"})
-        )
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        found: list[str] = []
-        marker = ""
-        while True:
-            answer = self.bucket.get_all_keys(
-                prefix=prefix, marker=marker, max_keys=page, delimiter="", encoding_type="url"
-            )
-            # The SDK decodes the markers of an encoded listing, and leaves the names to its caller.
-            found += [unquote(one.name) for one in answer]
-            if not answer.is_truncated:
-                return found
-            marker = found[-1]
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        upload = self.bucket.initiate_multipart_upload(key)
-        for number, data in enumerate(parts, 1):
-            upload.upload_part_from_file(io.BytesIO(data), number)
-        assert [one.id for one in self.bucket.get_all_multipart_uploads()] == [upload.id]
-        sizes = [part.size for part in upload]
-        upload.complete_upload()
-        return sizes
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        self.bucket.new_key(key).set_contents_from_string(data, headers={"x-kss-storage-class": "ARCHIVE"})
-
-    def restore(self, key: str) -> None:
-        self.bucket.new_key(key).restore_object(days=2, tier="Standard")
-
-    def restore_state(self, key: str) -> str:
-        answer = self.client.make_request("HEAD", BUCKET, key)
-        return answer.getheader("x-kss-restore") or ""
-
-    def delete(self, key: str) -> None:
-        self.bucket.delete_key(key)
-
-
-class Bos:
-    refusal = BceHttpClientError
-    more_keys = ("a//b", "control\x01")
-
-    def __init__(self, port: int, secret: str = SK, token: str = "") -> None:
-        self.client = BosClient(
-            BceClientConfiguration(
-                BceCredentials("temporary" if token else AK, secret),
-                endpoint=f"http://{DOMAINS['bos']}:{port}",
-                security_token=token or None,
-                retry_policy=NoRetryPolicy(),
-            )
-        )
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        digest = base64.b64encode(hashlib.md5(data).digest())
-        self.client.put_object(BUCKET, key, io.BytesIO(data), len(data), digest, user_metadata=metadata)
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        answer = self.client.get_object(BUCKET, key)
-        told = vars(answer.metadata)
-        crc = next(value for name, value in told.items() if "crc" in name)
-        return answer.data.read(), dict(answer.metadata.user_metadata), crc
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        return bytes(self.client.get_object(BUCKET, key, range=[first, last]).data.read())
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        found: list[str] = []
-        marker = None
-        while True:
-            answer = self.client.list_objects(BUCKET, page, prefix, marker)
-            found += [one.key for one in answer.contents]
-            if not answer.is_truncated:
-                return found
-            marker = answer.next_marker
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        upload_id = self.client.initiate_multipart_upload(BUCKET, key).upload_id
-        sent = []
-        for number, data in enumerate(parts, 1):
-            answer = self.client.upload_part(BUCKET, key, upload_id, number, len(data), io.BytesIO(data))
-            sent.append({"partNumber": number, "eTag": answer.metadata.etag})
-        assert [one.upload_id for one in self.client.list_multipart_uploads(BUCKET).uploads] == [upload_id]
-        sizes = [one.size for one in self.client.list_parts(BUCKET, key, upload_id).parts]
-        self.client.complete_multipart_upload(BUCKET, key, upload_id, sent)
-        return sizes
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        self.client.put_object_from_string(BUCKET, key, data, storage_class="ARCHIVE")
-
-    def restore(self, key: str) -> None:
-        self.client.restore_object(BUCKET, key, 2, "LowCost")
-
-    def restore_state(self, key: str) -> str:
-        return str(getattr(self.client.get_object_meta_data(BUCKET, key).metadata, "bce_restore", None) or "")
-
-    def delete(self, key: str) -> None:
-        self.client.delete_object(BUCKET, key)
-
-
-MAKERS: dict[str, Callable[..., Client]] = {"oss": Oss, "cos": Cos, "ks3": Ks3, "bos": Bos}
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, ServerProcess]]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(ServerProcess(_config(name))) for name in MAKERS}
-
-
-def _config(name: str) -> StoreConfig:
-    return StoreConfig(
-        dialect=name,
-        keys={AK: Account(SK), "temporary": Account(SK, TOKEN)},
-        buckets=[BUCKET],
-        base_domain=DOMAINS[name],
-        app_id="1250000000" if name == "cos" else "",
-        region=REGION,
-        crc64=True,
-        restore_seconds=0.2,
-    )
+        yield {name: stack.enter_context(ServerProcess(config(name))) for name in MAKERS}
 
 
 @pytest.fixture(params=MAKERS)
@@ -414,3 +135,58 @@ def test_a_temporary_key_needs_its_token(server: ServerProcess, maker: Callable[
     wrong = maker(server.port, token="another")
     with pytest.raises(wrong.refusal):
         wrong.put("key-2", b"x", {})
+
+
+# --- our connectors beside the SDKs ---------------------------------------------------------------------
+
+CLOUDS = {"oss": "Aliyun", "cos": "Tencent", "ks3": "KingsoftCloud", "bos": "Baidu"}
+
+
+@pytest.fixture
+async def store(server: ServerProcess, request: pytest.FixtureRequest) -> AsyncIterator[DestinationStore]:
+    """Our connector on the SDK's bucket."""
+    name = request.node.callspec.params["server"]
+    endpoints = parse_endpoints(
+        f'[{{cloud_type: "*", region: "*", endpoint: "http://{DOMAINS[name]}:{server.port}", dialect: {name},'
+        f' connect: "{server.host}:{server.port}"}}]'
+    )
+    location = Location(CLOUDS[name], REGION, BUCKET, Side.SOURCE)
+    async with Wire() as wire:
+        yield open_store(location, Credentials(AK, SecretStr(SK)), wire, endpoints)
+
+
+async def test_the_connector_reads_what_the_sdk_wrote(client: Client, store: DestinationStore) -> None:
+    keys = [*KEYS, *client.more_keys]
+    for key in keys:
+        await asyncio.to_thread(client.put, key, b"of " + key.encode(), {"k": "v"})
+    page = await store.list_page(b"", b"")
+    assert [info.key for info in page.objects] == sorted(key.encode() for key in keys)
+    for info in page.objects:
+        answer = await store.read(info.key, Guard(info.etag, info.size))
+        assert answer.data == b"of " + info.key
+        assert answer.head.crc64 == crc64.xz(answer.data)
+        assert answer.head.properties.metadata == (("k", "v"),)
+
+
+async def test_the_sdk_reads_what_the_connector_wrote(client: Client, store: DestinationStore) -> None:
+    keys = [*KEYS, *client.more_keys]
+    for key in keys:
+        data = b"of " + key.encode()
+        block = Block(data, hashlib.md5(data).digest(), crc64.xz(data))
+        await store.put(key.encode(), block, WriteOptions(Properties(metadata=(("k", "v"),))), ANY)
+    for key in keys:
+        found = await asyncio.to_thread(client.get, key)
+        assert found[:2] == (b"of " + key.encode(), {"k": "v"})
+
+
+async def test_the_connector_reads_what_the_sdk_archived_and_restored(
+    client: Client, store: DestinationStore
+) -> None:
+    await asyncio.to_thread(client.put_archived, "old", b"data")
+    assert (await store.head(b"old")).info.availability is Availability.ARCHIVED
+    await asyncio.to_thread(client.restore, "old")
+    assert (await store.head(b"old")).info.availability is Availability.RESTORING
+    await asyncio.sleep(0.25)
+    head = await store.head(b"old")
+    assert head.info.availability is Availability.READABLE
+    assert (await store.read(b"old", Guard(head.info.etag, 4))).data == b"data"

@@ -88,7 +88,7 @@ async def test_a_batch_is_copied_counted_listed_and_gone(world: World) -> None:
     keys = [key.decode() for key in world.destination.keys("into") if key.startswith(b"oms/")]
     kinds = sorted(key.removeprefix(folder).split("/")[:2] for key in keys)
     assert kinds == [[f"{kind}_object_lists", task["name"]] for kind in ("failed", "skip", "success")]
-    assert [line.split(b"\t")[1] for line in world.records("success")] == [b"a/1", b"b%2B2"]
+    assert {line.split(b"\t")[1] for line in world.records("success")} == {b"a/1", b"b%2B2"}
     failed = {line.split(b"\t")[2]: line.split(b"\t")[0] for line in world.records("failed")}
     assert set(failed) == {b"missing", b"x" * 1025}
     for table in ("task", "run", "unit", "segment", "record", "outbox", "audit"):

@@ -36,6 +36,7 @@ class World:
     content_domain: str
     mails: list[str]
     topics: dict[str, str]
+    known: dict[str, str]
 
     def signed(self) -> Vendor:
         """The SDK by access key."""
@@ -94,7 +95,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         site = Site(root, left, right, engine)
         made = World(
             site, f"http://{engine._host}", known["project_id"], known["access_key"], known["secret_key"],
-            engine._token, hook, domain, mails, {},
+            engine._token, hook, domain, mails, {}, known,
         )  # fmt: skip
         targets = {"web": hook.url + "/oms", "mail": "mailto:ops@example.org", "away": "http://127.0.0.2:9/"}
         for name, target in targets.items():

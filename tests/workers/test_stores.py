@@ -32,9 +32,15 @@ def keys(secret: str = "source-secret") -> dict[Side, Credentials]:
 
 
 def facts(
-    region: str = "us-east-1", bucket: str = "from", cloud: CloudType = CloudType.AWS, listed: bool = False
+    region: str = "us-east-1",
+    bucket: str = "from",
+    cloud: CloudType = CloudType.AWS,
+    *,
+    listed: bool = False,
+    app_id: str = "",
 ) -> TaskFacts:
-    source = SourceNode(cloud, region, bucket, list_file=ListFile("lists", "a.txt") if listed else None)
+    found = ListFile("lists", "a.txt") if listed else None
+    source = SourceNode(cloud, region, bucket, app_id=app_id, list_file=found)
     spec = TaskSpec(TaskType.OBJECT, source, DestinationNode("to", "cn-north-4"))
     return TaskFacts(TaskId(1), "p", "t", None, "cn-north-4", spec)
 
@@ -81,6 +87,12 @@ async def test_stores_stay_open_until_the_keys_change_or_they_are_forgotten(wire
     await stores.forget(TaskId(1))
     assert secrets.blot("other-secret destination-secret") == "other-secret destination-secret"
     assert await stores.open(facts()) is not second
+
+
+async def test_a_tencent_bucket_is_opened_with_its_accounts_number(wire: Wire) -> None:
+    stores = TaskStores(wire, ENDPOINTS, Ring().find, Secrets(), lambda: 1)
+    pair = await stores.open(facts("ap-beijing", cloud=CloudType.TENCENT, app_id="1250000000"))
+    assert pair.source.name.startswith("cos.ap-beijing.myqcloud.com/from-1250000000@")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ async def prepare(context: TaskContext, claim: RunClaim) -> None:
     """Check both ends and save the plan. Raises TaskFailed, StoreError, LeaseLost."""
     await context.destination(context.pair.destination.check_bucket)
     await context.source(context.pair.source.check_bucket)
-    if context.facts.scanner and context.facts.spec.task_type is TaskType.LIST:
+    if context.facts.scanner and context.facts.spec.task_type is not TaskType.PREFIX:
         saved = await list_tasks(context, claim)
     elif context.control.failed_only:
         saved = await context.ledger.save_retry_plan(claim)

@@ -1,0 +1,184 @@
+"""Who is measured: the product as `oms up` runs it, rclone, and the bare loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from bench.measure import Family, Usage, measured_child
+from bench.stores import ACCESS_KEY, FROM, INTO, REGIONS, SECRET_KEY, Pair
+from tests.running import Engine
+
+_RCLONE = str(Path(sys.executable).with_name("rclone"))
+_LOOK_SECONDS = 0.03
+
+
+class Work(StrEnum):
+    """What a client is asked to do."""
+
+    COPY = "copy"
+    LIST = "list"
+    COMPARE = "compare"
+
+
+class Client(StrEnum):
+    """The rows of the table."""
+
+    PRODUCT = "product"
+    BARE = "bare loop"
+    RCLONE = "rclone"
+    RCLONE_64 = "rclone 64"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A run to be done: `source` names the bucket, `objects` how many it must find, `lanes` is for the bare loop."""
+
+    work: Work
+    objects: int
+    source: str = FROM
+    lanes: int = 64
+
+
+class Product:
+    """A running engine and its ledger."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._ledger = psycopg.connect(self._database_url(), autocommit=True)
+
+    def create(self, order: Order) -> int:
+        """A task; its id. A listing is a migration that takes nothing: all objects are too old for it."""
+        source = {"cloud_type": "AWS", "region": REGIONS[0], "ak": ACCESS_KEY, "sk": SECRET_KEY,
+                  "bucket": order.source, "object_key": [""]}  # fmt: skip
+        into = {"region": REGIONS[1], "ak": ACCESS_KEY, "sk": SECRET_KEY, "bucket": INTO}
+        body: dict[str, Any] = {"task_type": "prefix", "src_node": source, "dst_node": into}
+        if order.work is Work.LIST:
+            body["migrate_since"] = int(time.time())
+        return int(self.engine.call("POST", "/tasks", body)["id"])
+
+    def wait(self, task_id: int, objects: int) -> None:
+        """Returns when the task has ended well, with so many objects. Raises RuntimeError otherwise."""
+        while self.status(task_id) not in (4, 5):
+            time.sleep(_LOOK_SECONDS)
+        task = self.engine.call("GET", f"/tasks/{task_id}")
+        done = task["successful_num"] + task["skipped_num"]
+        if (task["status"], done) != (5, objects):
+            raise RuntimeError(f"the task did not end well: {task}")
+
+    def status(self, task_id: int) -> int:
+        """From the ledger, which costs the product less than an API call."""
+        (found,) = self._ledger.execute("SELECT status FROM task WHERE id = %s", [task_id]).fetchone() or (0,)
+        return int(found)
+
+    def database_bytes(self) -> int:
+        """The size of the ledger on disk, indexes included."""
+        sql = "SELECT pg_database_size(current_database())"
+        (found,) = self._ledger.execute(sql).fetchone() or (0,)
+        return int(found)
+
+    def run(self, order: Order) -> Usage:
+        """One task from its creation to its end."""
+        with self.family() as family:
+            self.wait(self.create(order), order.objects)
+        return family.usage
+
+    def family(self) -> Family:
+        """`oms up` and its descendants, as `with` measures them."""
+        return Family(self.engine.process.pid, _part_of, "workers")
+
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes."""
+        children = psutil.Process(self.engine.process.pid).children(recursive=True)
+        return [one for one in children if _part_of(" ".join(one.cmdline())) == "workers"]
+
+    def kill_workers(self) -> None:
+        """`kill -9` to all of them."""
+        for one in self.workers():
+            one.kill()
+
+    def _database_url(self) -> str:
+        return self.workers()[0].environ()["OMS_DATABASE_URL"]
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
+
+def _part_of(command: str) -> str:
+    if "postgres" in command:
+        return "postgres"
+    if "redis" in command:
+        return "redis"
+    return "workers" if "worker" in command else "rest"
+
+
+@contextmanager
+def running(root: Path, pair: Pair) -> Iterator[Product]:
+    """The product with its defaults, in a data directory of its own."""
+    endpoints = root / "endpoints.yaml"
+    endpoints.write_text(pair.endpoints())
+    with Engine(root / "data", endpoints, workers=max(2, os.cpu_count() or 1)) as engine:
+        product = Product(engine)
+        try:
+            yield product
+        finally:
+            product.close()
+
+
+def bare(root: Path, order: Order) -> Usage:
+    """The bare loop in one process."""
+    command = [sys.executable, "-m", "bench.bare", order.work.value, str(root / "endpoints.yaml")]
+    return measured_child([*command, "--lanes", str(order.lanes), "--expect", str(order.objects)])
+
+
+def rclone(pair: Pair, order: Order, *, many: bool) -> Usage:
+    """rclone as it is, or with 64 transfers and checkers."""
+    return measured_child(rclone_command(order, many=many), rclone_environment(pair))
+
+
+def rclone_command(order: Order, *, many: bool) -> list[str]:
+    """Lists with `size`, which streams; compares by ETag, which spares it a HEAD for each object."""
+    what = {
+        Work.COPY: ["copy", f"left:{order.source}", f"right:{INTO}"],
+        Work.COMPARE: ["copy", f"left:{order.source}", f"right:{INTO}", "--checksum"],
+        Work.LIST: ["size", f"left:{order.source}"],
+    }[order.work]
+    more = ["--transfers", "64", "--checkers", "64"] if many else []
+    return [_RCLONE, *what, "--config", os.devnull, "-q", *more]
+
+
+def rclone_environment(pair: Pair) -> Mapping[str, str]:
+    """Both stores as remotes."""
+    places = {"LEFT": (pair.source.url, REGIONS[0]), "RIGHT": (pair.destination.url, REGIONS[1])}
+    return {
+        f"RCLONE_CONFIG_{name}_{word}": value
+        for name, (url, region) in places.items()
+        for word, value in {
+            "TYPE": "s3", "PROVIDER": "Other", "ACCESS_KEY_ID": ACCESS_KEY, "SECRET_ACCESS_KEY": SECRET_KEY,
+            "ENDPOINT": url, "REGION": region, "FORCE_PATH_STYLE": "true",
+        }.items()
+    }  # fmt: skip
+
+
+def rclone_killed(pair: Pair, order: Order, half_done: Any) -> None:
+    """Begin, and `kill -9` as soon as `half_done()` says so."""
+    child = subprocess.Popen(
+        rclone_command(order, many=True), env=os.environ | dict(rclone_environment(pair))
+    )
+    while not half_done():
+        time.sleep(_LOOK_SECONDS)
+    child.send_signal(signal.SIGKILL)
+    child.wait()

@@ -1,0 +1,91 @@
+"""`python -m bench.store FILE`: a store server in memory with its contents made at the start, until stdin ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import uvloop
+
+from bench.flat import Flat, FlatDispatcher
+from tests.storeserver.body import Sink
+from tests.storeserver.config import Account, StoreConfig
+from tests.storeserver.model import Properties, Version
+from tests.storeserver.protocol import Connection
+from tests.storeserver.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """So many equal objects of `size` bytes, spread over folders."""
+
+    count: int
+    size: int
+    folders: int = 20
+
+    def key(self, number: int) -> bytes:
+        """Of an object by its number."""
+        return b"d%02d/%08d.bin" % (number % self.folders, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a server is started with; port 0 takes a free one."""
+
+    access_key: str
+    secret_key: str
+    port: int = 0
+    latency_ms: float = 0
+    empty: tuple[str, ...] = ()
+    objects: dict[str, Objects] = field(default_factory=dict)
+    flat: dict[str, Flat] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The form that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Contents:
+        """The counterpart of `to_json`."""
+        values = json.loads(text)
+        values["objects"] = {name: Objects(**one) for name, one in values["objects"].items()}
+        values["flat"] = {name: Flat(**one) for name, one in values["flat"].items()}
+        return Contents(**values)
+
+
+def _fill(service: Service, bucket: str, objects: Objects) -> None:
+    sink = Sink(service.storage.files, objects.size, sha256=False)
+    sink.feed(bytes(objects.size))
+    body, now = sink.finish(), service.now()
+    target = service.storage.buckets[bucket]
+    for number in range(objects.count):
+        service.storage.put(target, Version(objects.key(number), body, body.md5, now, Properties(), ""))
+
+
+async def _serve(contents: Contents) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    config = StoreConfig(
+        port=contents.port,
+        latency_ms=contents.latency_ms,
+        keys={contents.access_key: Account(contents.secret_key)},
+        buckets=[*contents.empty, *contents.objects],
+    )
+    service = Service(config)
+    for bucket, objects in contents.objects.items():
+        _fill(service, bucket, objects)
+    dispatcher = FlatDispatcher(service, contents.flat)
+    connections: set[Connection] = set()
+    listener = await loop.create_server(
+        lambda: Connection(dispatcher, connections), config.host, config.port, backlog=1024
+    )
+    host, port = listener.sockets[0].getsockname()[:2]
+    print(f"ready http://{host}:{port}", flush=True)
+    loop.add_reader(sys.stdin, ended.set)
+    await ended.wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(Contents.from_json(Path(sys.argv[1]).read_text())))
