@@ -81,7 +81,7 @@ def _place(location: Location, endpoint: Endpoint) -> Place:
     if addressing is Addressing.VIRTUAL and "." in location.bucket and endpoint.scheme == "https":
         # A wildcard certificate covers one label only.
         addressing = Addressing.PATH
-    names = _BUCKET if addressing is Addressing.PATH else _HOST_LABELS
+    names = _HOST_LABELS if addressing is Addressing.VIRTUAL else _BUCKET
     bucket = _bucket(location, endpoint.dialect)
     if not names.fullmatch(bucket):
         raise ValueError("this is no bucket name")

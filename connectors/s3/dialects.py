@@ -21,10 +21,11 @@ class Signature(StrEnum):
 
 
 class Addressing(StrEnum):
-    """Where the bucket stands: before the host, or first in the path."""
+    """Where the bucket stands: before the host, first in the path, or nowhere, as the host is a domain bound to it."""
 
     VIRTUAL = "virtual"
     PATH = "path"
+    DOMAIN = "domain"
 
 
 _S3_CLASSES = {

@@ -37,8 +37,10 @@ def locate(place: Place, key: bytes | None, *, service: bool = False) -> tuple[T
     resource = _path(f"/{place.bucket}/{encoded}", place.dialect)
     if place.addressing is Addressing.PATH:
         return place.target, resource, resource
-    host = f"{place.bucket}.{place.target.host}"
-    return replace(place.target, host=host), _path(f"/{encoded}", place.dialect), resource
+    path = _path(f"/{encoded}", place.dialect)
+    if place.addressing is Addressing.DOMAIN:
+        return place.target, path, resource
+    return replace(place.target, host=f"{place.bucket}.{place.target.host}"), path, resource
 
 
 def _service(place: Place) -> Target:

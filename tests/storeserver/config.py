@@ -64,6 +64,7 @@ class StoreConfig:
     filled: dict[str, Synthetic] = field(default_factory=dict)  # real objects, put at the start
     policies: dict[str, list[Denial]] = field(default_factory=dict)
     base_domain: str = ""  # "{region}" in it stands for any region
+    domains: dict[str, str] = field(default_factory=dict)  # hosts that are bound to a bucket
     app_id: str = ""  # with it, names of buckets must end with a hyphen and this
     region: str = "us-east-1"
     strict_region: bool = False

@@ -51,6 +51,10 @@ def _address(request: Request, config: StoreConfig) -> None:
     path = request.path
     if request.flavor.merges_slashes:
         path = _SLASHES.sub(b"/", path)
+    if host in config.domains:
+        request.virtual = True
+        request.bucket, request.key = config.domains[host], unquote_to_bytes(path[1:])
+        return
     place = _virtual(host, config.base_domain)
     if place is not None:
         request.host_region = place.groupdict().get("region") or ""
