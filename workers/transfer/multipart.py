@@ -7,7 +7,7 @@ from functools import partial
 from itertools import count
 
 from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, Unavailable
-from connectors.objects import Block, Part, WriteOptions, Written
+from connectors.objects import Block, ObjectHead, Part, WriteOptions, Written
 from engine.evidence import multipart_etag
 from engine.parts import PartPlan, plan_parts
 from engine.sums import combine_crc64
@@ -37,6 +37,8 @@ class LargeCopy:
         self._claim = claim
         self._budget = budget
         self._store = context.pair.destination
+        # The CRC64 of each whole source, by the object's place in the unit, as the answers to its reads tell it.
+        self._told: dict[int, int | None] = {}
 
     async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Completed:
         """All parts read under one version, then completed if `ready` does not object.
@@ -60,7 +62,7 @@ class LargeCopy:
         except (Changed, NotFound, PreconditionFailed, Rejected):
             await self.discard(row)
             raise
-        return _landing(subject, stored, written), row
+        return self._landing(subject, stored, written), row
 
     async def discard(self, row: UploadRow) -> None:
         """Abort an upload of ours, also one whose id never reached us."""
@@ -77,7 +79,7 @@ class LargeCopy:
             if kept is not None:
                 return replace(row, parts=kept)
             if len(row.parts) == plan.count and (written := await self._landed(subject, row, row.parts)):
-                return _landing(subject, row.parts, written), row
+                return self._landing(subject, row.parts, written), row
         await self.discard(row)
         return None
 
@@ -108,7 +110,7 @@ class LargeCopy:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
         async with context.allowed(plan.part_size), self._budget.hold(plan.part_size):
-            first[1], head = await read_part(context, subject, *plan.range(1))
+            first[1], head = await self._read(subject, *plan.range(1))
             planned = await context.ledger.plan_upload(
                 self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
             )
@@ -172,13 +174,18 @@ class LargeCopy:
         start, length = plan.range(number)
         async with self._context.allowed(length), self._budget.hold(length):
             if block is None:
-                block, _ = await read_part(context, subject, start, length)
+                block, _ = await self._read(subject, start, length)
             sent = block
             self._lease.check()
             part = await context.destination(
                 lambda: self._store.put_part(row.dst_key, row.upload_id, number, sent, context.pace()), length
             )
         return StoredPart(number, part.etag, length, block.md5, block.crc64)
+
+    async def _read(self, subject: Subject, start: int, length: int) -> tuple[Block, ObjectHead]:
+        block, head = await read_part(self._context, subject, start, length)
+        self._told[subject.idx] = head.crc64
+        return block, head
 
     async def _complete(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
         """Completed once; an answer that was lost is looked up before anything is repeated."""
@@ -207,11 +214,10 @@ class LargeCopy:
             return None
         return Written(head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms)
 
-
-def _landing(subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
-    etag = multipart_etag([part.md5 for part in stored])
-    crc = combine_crc64((part.crc64, part.size) for part in stored)
-    return Landing(subject, written, etag, "", crc, subject.crc64)
+    def _landing(self, subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
+        etag = multipart_etag([part.md5 for part in stored])
+        crc = combine_crc64((part.crc64, part.size) for part in stored)
+        return Landing(subject, written, etag, "", crc, self._told.pop(subject.idx, subject.crc64))
 
 
 async def abort_recorded(context: TaskContext, row: UploadRow) -> None:

@@ -28,7 +28,9 @@ async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, Obj
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
         if head.crc64 not in (None, block.crc64):
-            raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="CRC64 differs from the source's")
+            raise Corrupted(
+                Meaning.DIGEST_MISMATCH, Operation.READ, message="CRC64 differs from the source's"
+            )
         return block, head
 
     return await context.source(attempt, subject.size, paid)
