@@ -9,7 +9,7 @@ CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz lock clean
+.PHONY: help venv demo test check conformance fuzz bench lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ conformance: $(READY)  ## Every connector against every promise.
 
 fuzz: $(READY)  ## Over 20,000 generated requests against the API.
 	$(BIN)/python -m tests.fuzz
+
+bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
+	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \

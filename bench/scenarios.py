@@ -40,7 +40,7 @@ class Sizes:
 
 
 QUICK = Sizes(
-    small=3_000, far=2_000, few=100, unchanged=100_000, flat=200_000, large=3, large_mib=64, killed=5_000,
+    small=3_000, far=2_000, few=100, unchanged=100_000, flat=100_000, large=2, large_mib=256, killed=4_000,
     repetitions=2,
 )  # fmt: skip
 FULL = Sizes(small=60_000, far=20_000)
