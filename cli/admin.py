@@ -161,9 +161,7 @@ def add_key(where: Where, user: str, domain: str | None) -> None:
 @keys.command("issue")
 @click.argument("user")
 @click.option("--domain", help="The account; not needed when the name is used once.")
-@click.option(
-    "--hours", type=click.FloatRange(0.25, 24 * 7), default=24.0, show_default=True
-)
+@click.option("--hours", type=click.FloatRange(0.25, 24 * 7), default=24.0, show_default=True)
 @click.pass_obj
 def issue_key(where: Where, user: str, domain: str | None, hours: float) -> None:
     """Issues a temporary access key with its security token."""
