@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from connectors.capabilities import DestinationStore, Restorer
-from connectors.errors import NotFound, Rejected, StoreError
+from connectors.errors import Archived, NotFound, Rejected, StoreError
 from connectors.objects import ANY, Availability, Guard, Properties, StorageClass, WriteOptions
 from connectors.s3.store import S3Store
+from connectors.wire import Wire
 from engine.failures import Meaning, Operation, Side, trf_code
-from tests.conformance.harness import block, plain
+from tests.conformance.harness import Harness, block, plain
 from tests.storeserver import ServerProcess
 
 DATA = b"from the archive"
@@ -97,3 +98,15 @@ async def test_the_crc64_of_the_whole_object_is_told(faulty: str, store: Destina
     else:
         assert head.crc64 == wanted.crc64
         assert (await store.read(KEY, Guard(head.info.etag, len(DATA)))).head.crc64 == wanted.crc64
+
+
+async def test_moto_agrees_on_restores(harnesses: dict[str, Harness], wire: Wire) -> None:
+    harness = harnesses["AWS moto"]
+    store = harness.open(wire, harness.fresh_bucket())
+    guard = await _archived(store)
+    assert await _state(store) is Availability.ARCHIVED
+    with pytest.raises(Archived):
+        await store.read(KEY, guard)
+    await _restorer(store).restore(KEY, 1, "Standard")
+    assert await _state(store) is Availability.READABLE
+    assert (await store.read(KEY, guard)).data == DATA
