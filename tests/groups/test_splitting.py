@@ -14,7 +14,7 @@ from engine.digest import Digest
 from engine.spec import OverwriteMode
 from ledger import group_actions
 from ledger.group_actions import LockedGroup
-from ledger.values import RunClaim, TaskId
+from ledger.values import TaskId
 from tests.groups.world import GroupWorld
 from tests.transfer.world import SPEC
 
@@ -194,22 +194,32 @@ async def test_no_task_is_made_once_a_group_is_told_to_stop(groups: GroupWorld) 
 async def test_a_stop_that_is_on_its_way_keeps_a_task_from_being_made(groups: GroupWorld) -> None:
     fill(groups, 1_500)
     group = await groups.group(objects=1_000)
-    ledger, scanner = groups.world.ledger, TaskId(groups.scanners)
-    held: list[RunClaim] = []
+    ledger, pool = groups.world.ledger, groups.world.pool
+    # Nobody may cut while this holds: the worker lists to the end and no more.
+    await pool.execute(
+        "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.lease_until := 'infinity'; RETURN NEW; END $$"
+    )
+    await pool.execute(
+        "CREATE TRIGGER held BEFORE UPDATE ON run FOR EACH ROW WHEN (NEW.phase = 'active')"
+        " EXECUTE FUNCTION held()"
+    )
 
     async def listed() -> bool:
-        # Whoever holds the right to cut keeps the worker from doing it.
-        claim = None if held else await ledger.claim_cut(scanner, "test")
-        held.extend([claim] if claim else [])
-        ranges = await groups.world.pool.fetch_all("SELECT state FROM key_range")
-        return bool(held and ranges) and all(one["state"] == "done" for one in ranges)
+        ranges = await pool.fetch_all("SELECT state FROM key_range")
+        creating = (await groups.row(group))["status"] == 1
+        return creating and bool(ranges) and all(one["state"] == "done" for one in ranges)
 
     await groups.until(group, listed)
+    await pool.execute("DROP TRIGGER held ON run")
+    await pool.execute("UPDATE run SET lease_until = 'epoch'")
+    claim = await ledger.claim_cut(TaskId(groups.scanners), "test")
+    assert claim is not None
     cuts: list[asyncio.Task[bool]] = []
 
     async def stop(connection: AsyncConnection, locked: LockedGroup) -> None:
         await group_actions.stop(connection, locked)
-        cuts.append(asyncio.create_task(ledger.cut(held[0], datetime.now(UTC))))
+        cuts.append(asyncio.create_task(ledger.cut(claim, datetime.now(UTC))))
         await asyncio.sleep(0.5)
 
     await groups.change(group, stop)
@@ -241,14 +251,14 @@ async def test_objects_that_a_task_lost_keep_it_from_ending(groups: GroupWorld) 
 async def test_a_listing_that_its_tasks_do_not_own_never_counts_as_created(groups: GroupWorld) -> None:
     fill(groups, 2_400)
     group = await groups.group(objects=1_000)
-    groups.slots = 0
-    await groups.world.pool.execute("UPDATE task SET status = 2 WHERE scanner")
-
-    async def made() -> bool:
-        return len(await groups.members(group)) >= 1
-
-    await groups.until(group, made)
-    await groups.world.pool.execute("UPDATE share SET listed = listed - 1 WHERE group_id = %s::uuid", [group])
+    pool = groups.world.pool
+    await pool.execute(
+        "CREATE FUNCTION shortened() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.listed := NEW.listed - 1; RETURN NEW; END $$"
+    )
+    await pool.execute(
+        "CREATE TRIGGER shortened BEFORE INSERT ON share FOR EACH ROW EXECUTE FUNCTION shortened()"
+    )
     assert await groups.run(group, 2, 4) == 4
     row = await groups.row(group)
     assert row["error_code"] == "TRF.0001"
