@@ -106,7 +106,7 @@ def _body(size: int) -> bytes:
     return hashlib.shake_128(b"%d" % size).digest(size)
 
 
-def _objects() -> dict[bytes, Wanted]:
+def bucketful() -> dict[bytes, Wanted]:
     """Awkward keys, a ladder of sizes, all kinds of headers, 2 KB of metadata, and enough plain ones."""
     plain = {"content-type": "text/x-demo"}
     found = {key: Wanted(b"body of " + key, plain, {}) for key in AWKWARD}
@@ -138,7 +138,7 @@ def _seen(server: StoreServer, bucket: str, key: bytes) -> Wanted:
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.dialect)
 async def test_a_whole_bucket_arrives_in_obs(database_url: str, vendor: Vendor) -> None:
-    wanted = _objects()
+    wanted = bucketful()
     async with _opened(database_url, vendor) as world:
         for key, one in wanted.items():
             world.source.put(vendor.bucket, key, one.body, headers=one.headers, metadata=one.metadata)
