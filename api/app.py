@@ -30,6 +30,7 @@ from api.sync import routes as sync_routes
 from api.tasks import routes as task_routes
 from api.tasks.speed import SpeedGauge
 from api.vault import Vault
+from api.verifications import routes as verification_routes
 from api.versions import routes as version_routes
 from connectors.endpoints import load_endpoints
 from connectors.wire import Wire
@@ -41,6 +42,7 @@ _ROUTERS: Final = (
     iam_routes.login_router,
     iam_routes.router,
     task_routes.router,
+    verification_routes.router,
     group_routes.router,
     sync_routes.router,
     bucket_routes.router,

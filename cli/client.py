@@ -93,6 +93,19 @@ class Client:
         """Deletes a task."""
         self._call("DELETE", f"/tasks/{task_id}")
 
+    def verify(self, task_id: int, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Begins a verification of a task."""
+        return self._call("POST", f"/tasks/{task_id}/verifications", body=body)
+
+    def verification(self, task_id: int, number: int) -> dict[str, Any]:
+        """A verification as the API shows it."""
+        return self._call("GET", f"/tasks/{task_id}/verifications/{number}")
+
+    def findings(self, task_id: int, number: int, marker: int) -> dict[str, Any]:
+        """A page of what differs."""
+        page = f"/tasks/{task_id}/verifications/{number}/findings"
+        return self._call("GET", page, query={"marker": marker})
+
     def _call(
         self,
         method: str,

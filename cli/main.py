@@ -12,6 +12,7 @@ _MODULES = {
     "prepare": "cli.prepare",
     "migrate": "cli.migrate",
     "task": "cli.task",
+    "verify": "cli.verify",
     "admin": "cli.admin",
 }
 

@@ -110,17 +110,7 @@ def stop_task(client: Client, task_id: int) -> None:
 @explained
 def start_task(client: Client, task_id: int, failed_only: bool) -> None:
     """Starts a paused or failed task; keys come from OMS_SRC_AK, OMS_SRC_SK, OMS_DST_AK and OMS_DST_SK."""
-    keys = store_keys()
-    if not keys.dst_ak or not keys.dst_sk:
-        raise click.UsageError("OMS_DST_AK and OMS_DST_SK are not set")
-    body: dict[str, Any] = {
-        "dst_ak": keys.dst_ak,
-        "dst_sk": keys.dst_sk,
-        "migrate_failed_object": failed_only,
-    }
-    if keys.src_ak and keys.src_sk:
-        body |= {"src_ak": keys.src_ak, "src_sk": keys.src_sk}
-    client.start(task_id, body)
+    client.start(task_id, keys_of_start() | {"migrate_failed_object": failed_only})
 
 
 @command.command("delete")
@@ -130,6 +120,17 @@ def start_task(client: Client, task_id: int, failed_only: bool) -> None:
 def delete_task(client: Client, task_id: int) -> None:
     """Deletes a task that is not in progress."""
     client.delete(task_id)
+
+
+def keys_of_start() -> dict[str, Any]:
+    """The keys of both sides as a start wants them, from the environment. Raises click.UsageError."""
+    keys = store_keys()
+    if not keys.dst_ak or not keys.dst_sk:
+        raise click.UsageError("OMS_DST_AK and OMS_DST_SK are not set")
+    body = {"dst_ak": keys.dst_ak, "dst_sk": keys.dst_sk}
+    if keys.src_ak and keys.src_sk:
+        body |= {"src_ak": keys.src_ak, "src_sk": keys.src_sk}
+    return body
 
 
 def _add_keys(content: Any) -> None:

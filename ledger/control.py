@@ -61,7 +61,8 @@ SELECT t.id, t.run_no, t.desired, t.status, t.bandwidth, t.version, coalesce(r.f
   FROM task t LEFT JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no WHERE t.id = ANY(%(tasks)s)"""
 
 FACTS = """
-SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, sync_id::text AS sync_id
+SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, sync_id::text AS sync_id,
+       verifies, reread
   FROM task WHERE id = %(task)s"""
 
 _HELD = {
@@ -105,6 +106,8 @@ class Controls(Leasing):
             spec=spec.from_json(row["spec"]),
             scanner=row["scanner"],
             sync_id=row["sync_id"],
+            verifies=row["verifies"],
+            reread=row["reread"],
         )
 
     async def halt(self, fence: Fence, code: str, message: str) -> None:

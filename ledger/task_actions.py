@@ -40,7 +40,8 @@ class RunState:
 
 _LOCK = text(
     "SELECT id, status, run_no, version, spec, name, desired FROM task"
-    " WHERE project_id = :project_id AND id = ANY(:ids) AND NOT scanner AND sync_id IS NULL ORDER BY id FOR UPDATE"
+    " WHERE project_id = :project_id AND id = ANY(:ids) AND NOT scanner AND sync_id IS NULL AND verifies IS NULL"
+    " ORDER BY id FOR UPDATE"
 )
 _LOCK_GROUP = text(
     "SELECT id, status, run_no, version, spec, name, desired FROM task WHERE project_id = :project_id"

@@ -99,7 +99,8 @@ _LOCK_PROJECT = text("SELECT pg_advisory_xact_lock(hashtextextended(:project_id,
 _CREATED = text(
     "SELECT (SELECT count(*) FROM audit WHERE project_id = :project_id AND action = 'createTask'"
     " AND at > clock_timestamp() - interval '24 hours') AS created,"
-    " (SELECT count(*) FROM task WHERE project_id = :project_id AND status = 1 AND group_id IS NULL) AS waiting"
+    " (SELECT count(*) FROM task WHERE project_id = :project_id AND status = 1 AND group_id IS NULL"
+    " AND verifies IS NULL) AS waiting"
 )
 _INSERT_TASK = text(
     "INSERT INTO task (id, project_id, group_id, name, description, task_type, region, spec, bandwidth, priority)"
@@ -131,11 +132,10 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed,
   coalesce(sum(fail_bytes), 0)::bigint AS fail_bytes
   FROM counter k WHERE k.task_id = t.id AND k.run_no = t.run_no) c
 """
-_SHOW = text(
-    f"{_COLUMNS} WHERE t.project_id = :project_id AND t.id = :id AND NOT t.scanner AND t.sync_id IS NULL"
-)
+PLAIN = "NOT t.scanner AND t.sync_id IS NULL AND t.verifies IS NULL"
+_SHOW = text(f"{_COLUMNS} WHERE t.project_id = :project_id AND t.id = :id AND {PLAIN}")
 # One statement for each set of criteria: a plan for all of them could not count by an index alone.
-_SHOWN = "t.project_id = :project_id AND NOT t.scanner AND t.sync_id IS NULL"
+_SHOWN = f"t.project_id = :project_id AND {PLAIN}"
 _CRITERIA = {
     "group_id": "t.group_id::text = :group_id",
     "status": "t.status = :status",

@@ -22,6 +22,14 @@ class Leased(StrEnum):
     RECORD = "record"
 
 
+class TaskKind(StrEnum):
+    """What a task's units do: copy for a migration or for events, or compare."""
+
+    MIGRATION = "migration"
+    BATCH = "batch"
+    VERIFICATION = "verification"
+
+
 class Desired(StrEnum):
     """What the owner (or a fatal error) wants of a task."""
 
@@ -84,7 +92,8 @@ class Control:
 class TaskFacts:
     """A task's immutable side, enough to open its stores (credentials are read apart).
 
-    `scanner`: it only lists, for the other tasks of its group.
+    `scanner`: it only lists, for the other tasks of its group. `verifies`: the ended task that it looks at again,
+    with `reread` byte by byte.
     """
 
     task_id: TaskId
@@ -95,6 +104,15 @@ class TaskFacts:
     spec: TaskSpec
     sync_id: str | None = None
     scanner: bool = False
+    verifies: TaskId | None = None
+    reread: bool = False
+
+    @property
+    def kind(self) -> TaskKind:
+        """What its units do."""
+        if self.verifies is not None:
+            return TaskKind.VERIFICATION
+        return TaskKind.BATCH if self.sync_id else TaskKind.MIGRATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Engine:
         line = self.process.stdout.readline()
         if not line.startswith("ready "):
             raise RuntimeError(f"the engine did not start; see {self._data_dir}/up.log")
-        self._host = urlsplit(line.split()[1]).netloc
+        self.host = urlsplit(line.split()[1]).netloc
         self._login(json.loads((self._data_dir / "credentials.json").read_text()))
 
     def __exit__(self, *_: object) -> None:
@@ -77,7 +77,7 @@ class Engine:
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> tuple[Any, Any]:
-        connection = http.client.HTTPConnection(self._host, timeout=60)
+        connection = http.client.HTTPConnection(self.host, timeout=60)
         try:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, headers | {"Content-Type": "application/json"})

@@ -1,6 +1,6 @@
 """Creating a task: everything it needs is in the ledger after one transaction, or nothing is (OMS 5.2.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from api.tasks.schemas import CreateTaskBody
 from api.tasks.wishes import wish_of
 from api.vault import TaskKeys
 from engine import names
-from engine.spec import TaskSpec
+from engine.spec import Priority, TaskSpec
 from ledger import audit, idempotency, notifications, outbox, tasks
 from ledger.audit import Actor, Entry
 from ledger.idempotency import Reply
@@ -105,7 +105,16 @@ async def earlier(connection: AsyncConnection, actor: Actor, repeatable: Repeata
 async def new_task(
     connection: AsyncConnection, parts: Services, actor: Actor, spec: TaskSpec, body: CreateTaskBody
 ) -> NewTask:
-    """A task with an id and a name of this instant."""
+    """A task as the request wants it."""
+    return replace(
+        await drawn_task(connection, parts, actor, spec),
+        bandwidth=checks.bandwidth(body.bandwidth_policy or []),
+        priority=checks.priority(body),
+    )
+
+
+async def drawn_task(connection: AsyncConnection, parts: Services, actor: Actor, spec: TaskSpec) -> NewTask:
+    """A task with an id and a name of this instant, without limits."""
     serial = await tasks.next_serial(connection)
     now = datetime.now(UTC)
     local = now.astimezone(ZoneInfo(parts.settings.timezone))
@@ -117,8 +126,8 @@ async def new_task(
         project_id=actor.project_id,
         region=spec.destination.region,
         spec=spec,
-        bandwidth=checks.bandwidth(body.bandwidth_policy or []),
-        priority=checks.priority(body),
+        bandwidth=(),
+        priority=Priority.MEDIUM.rank,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from ledger import iam_admin, sessions
@@ -21,6 +22,10 @@ UNKNOWN = {
     "group_id": str(uuid.UUID(int=7)),
     "sync_task_id": str(uuid.UUID(int=7)),
 }
+
+
+# The owner's task has one of this number.
+VERIFICATION = "179999999999998"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,15 @@ class Operation:
     def path(self, project_id: str, resource: str) -> str:
         """The address below a project, with what the query must have."""
         filled = self.template.replace("{project_id}", project_id).replace(f"{{{self.parameter}}}", resource)
+        filled = filled.replace("{number}", VERIFICATION)
         now = int(time.time() * 1000) // 3_600_000 * 3_600_000
-        query = {"query_time": now, "data_type": "REQUEST", "start_time": now - 3_600_000, "end_time": now}
+        query = {
+            "query_time": now,
+            "data_type": "REQUEST",
+            "marker": 0,
+            "start_time": now - 3_600_000,
+            "end_time": now,
+        }
         named = [one["name"] for one in self.described.get("parameters", ()) if one["in"] == "query"]
         return filled + "?" + "&".join(f"{name}={query[name]}" for name in named)
 
@@ -84,7 +96,7 @@ def body_of(page: Mapping[str, Any], operation: Operation) -> Any:
     """A body that the operation would take."""
     wanted = operation.described.get("requestBody")
     document = None if wanted is None else sample(page, wanted["content"]["application/json"]["schema"])
-    if document is not None and operation.template.endswith(("/start", "/retry")):
+    if document is not None and operation.template.endswith(("/start", "/retry", "/verifications")):
         # Not required by the description: a URL list needs fewer.
         document |= {"src_ak": "a", "src_sk": "a", "dst_ak": "a", "dst_sk": "a"}
     return document
@@ -124,6 +136,12 @@ def resources(api: Service, owner: Account) -> dict[str, str]:
         "group_id": group.json["group_id"],
         "sync_task_id": sync.json["sync_task_id"],
     }
+    with psycopg.connect(api.database_url) as connection:
+        connection.execute(
+            "INSERT INTO task (id, project_id, name, task_type, region, spec, status, verifies)"
+            " SELECT %s, project_id, name, task_type, region, spec, 5, id FROM task WHERE id = %s",
+            [VERIFICATION, found["task_id"]],
+        )
     return {name: str(value) for name, value in found.items()}
 
 
@@ -148,7 +166,7 @@ def test_what_others_own_answers_like_what_is_not_there(
     token = {"X-Auth-Token": api.token(who)}
     found = operations(page)
     assert {one.parameter for one in found} == set(UNKNOWN)
-    assert len(found) == 17
+    assert len(found) == 21
     for operation in found:
         for verb in VERBS:
             body = body_of(page, operation) if verb in ("POST", "PUT", "PATCH") else None
@@ -204,7 +222,7 @@ def test_another_projects_address_answers_like_one_that_is_not_there(
         for method in methods:
             path = (
                 template.replace("{task_id}", "1").replace("{group_id}", "x").replace("{sync_task_id}", "x")
-            )
+            ).replace("{number}", "1")
             real, missing = (
                 api.send(method.upper(), path.replace("{project_id}", project), {}, token)
                 for project in (owner.project_id, unknown)

@@ -23,6 +23,8 @@ BUCKET_WIDE = frozenset(
 class Finish:
     """One claimed run whose ranges and units are all done."""
 
+    writer = RecordWriter
+
     def __init__(
         self, context: TaskContext, lease: Lease, claim: RunClaim, keeper: LeaseKeeper, worker: str
     ) -> None:
@@ -62,7 +64,7 @@ class Finish:
                 return
             lease = self._keeper.hold(claim.fence, asked_at)
             try:
-                await RecordWriter(context, lease, claim).run()
+                await self.writer(context, lease, claim).run()
             except StoreError:
                 await give_back(context.ledger, lease)
                 raise

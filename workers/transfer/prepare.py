@@ -41,6 +41,8 @@ async def _plan(context: TaskContext) -> tuple[Scope, ...]:
     if context.facts.group_id and not context.facts.scanner:
         # Its group's scanner has chosen what it covers; what is gone since is no error.
         return await context.ledger.pieces(context.facts.task_id)
+    if context.facts.verifies and (pieces := await context.ledger.pieces(context.facts.verifies)):
+        return pieces
     planned = scopes(spec)
     gate = asyncio.Semaphore(AT_ONCE)
     await together(_check_scope(context, scope, gate) for scope in planned)

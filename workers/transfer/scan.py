@@ -16,6 +16,7 @@ from workers.transfer.listing import pages
 from workers.transfer.sifting import Sifted, Sifter
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.splitting import split_points
+from workers.transfer.verifying import VerifySifter
 
 PAGES_BEFORE_A_CUT = 2
 
@@ -38,7 +39,7 @@ class RangeScan:
         self._claim = claim
         self._hi = claim.hi
         self._destination = DestinationListing(context, claim.prefix)
-        self._sifter = Sifter(context)
+        self._sifter = (VerifySifter if context.facts.verifies else Sifter)(context)
         self._listed = context.facts.spec.task_type is TaskType.LIST
         self._start = claim.cursor or after_for(claim.lo, claim.prefix)
 

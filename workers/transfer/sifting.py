@@ -32,6 +32,7 @@ class Sifter:
     """Applies a task's policy to listed objects."""
 
     def __init__(self, context: TaskContext) -> None:
+        self._context = context
         self._spec = context.facts.spec
         self._clock = context.clock
         self._max_key = context.pair.destination.traits.max_key_bytes
@@ -70,9 +71,9 @@ class Sifter:
             return self._skipped(one, line, Rule.MIGRATE_SINCE)
         match sight:
             case Unseen():
-                return _entry(one, "unknown", "", line)
+                return entry_of(one, "unknown", "", line)
             case Absent():
-                return _entry(one, "absent", "", line)
+                return entry_of(one, "absent", "", line)
             case Present(item):
                 return self._compare(one, item, line)
 
@@ -87,9 +88,9 @@ class Sifter:
             case Skip(rule):
                 return self._skipped(one, line, rule)
             case Copy():
-                return _entry(one, "overwrite", item.etag, line)
+                return entry_of(one, "overwrite", item.etag, line)
             case NeedHead():
-                return _entry(one, "unknown", "", line)
+                return entry_of(one, "unknown", "", line)
 
     def _skipped(self, one: ObjectInfo, line: int, rule: Rule) -> Outcome:
         return Outcome(
@@ -110,7 +111,8 @@ def _where(store: Described) -> str:
     return store.name.rpartition("@")[0]
 
 
-def _entry(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
+def entry_of(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
+    """A listed object as a unit's manifest keeps it."""
     return Entry(
         key=one.key, size=one.size, modified_ms=one.modified_ms, etag=one.etag,
         storage_class=one.storage_class, decision=decision, dst_etag=dst_etag, line=line,

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from typing import Protocol
 
 from engine.manifest import Entry, decode
 from engine.outcomes import Outcome, OutcomeKind
-from ledger.values import UnitClaim
+from ledger.values import UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.copying import Copier
@@ -20,6 +21,16 @@ log = logging.getLogger(__name__)
 MOST_CRASHES = 3
 
 
+class ObjectWork(Protocol):
+    """What is done with each object of a unit; `completed` uploads are closed once outcomes are journalled."""
+
+    completed: list[UploadRow]
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome:
+        """What became of one object. Raises Fatal and LeaseLost."""
+        ...
+
+
 class UnitWork:
     """One claimed unit."""
 
@@ -28,7 +39,7 @@ class UnitWork:
         self._lease = lease
         self._claim = claim
         self._journal = Journal(context, claim)
-        self._copier = Copier(context, lease, claim, budget)
+        self._copier: ObjectWork = Copier(context, lease, claim, budget)
 
     async def run(self) -> None:
         """Until every object has its outcome; what is done is journalled first. Raises Stopped, LeaseLost, Fatal."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, UnitClaim
+from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, TaskKind, UnitClaim
 from workers.transfer.board import Board
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
@@ -19,16 +19,31 @@ from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.prepare import prepare
-from workers.transfer.records import RecordWriter
 from workers.transfer.scan import RangeScan
 from workers.transfer.syncing import SyncFinish, SyncUnit
 from workers.transfer.units import UnitWork
+from workers.transfer.verifying import VerifyFinish, VerifyUnit
 
 log = logging.getLogger(__name__)
 TICK = 0.2
 MOST_SURPRISES = 10
 Claim = RunClaim | RangeClaim | UnitClaim | RecordClaim
 Row = tuple[Leased, TaskId, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the units of a kind of task are done and how its run ends."""
+
+    unit: type[UnitWork]
+    finish: type[Finish]
+
+
+_KINDS = {
+    TaskKind.MIGRATION: Kind(UnitWork, Finish),
+    TaskKind.BATCH: Kind(SyncUnit, SyncFinish),
+    TaskKind.VERIFICATION: Kind(VerifyUnit, VerifyFinish),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +217,12 @@ class Worker:
 
     async def _finish(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)
-        finish = SyncFinish if context.facts.sync_id else Finish
-        await finish(context, lease, claim, self._keeper, self.name).run()
+        await _KINDS[context.facts.kind].finish(context, lease, claim, self._keeper, self.name).run()
 
     async def _record(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RecordClaim)
-        await until_stopped(context, lease, RecordWriter(context, lease, claim).run())
+        writer = _KINDS[context.facts.kind].finish.writer
+        await until_stopped(context, lease, writer(context, lease, claim).run())
 
     async def _scan(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RangeClaim)
@@ -215,8 +230,7 @@ class Worker:
 
     async def _unit(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, UnitClaim)
-        work = SyncUnit if context.facts.sync_id else UnitWork
-        await work(context, lease, claim, self._budget).run()
+        await _KINDS[context.facts.kind].unit(context, lease, claim, self._budget).run()
 
 
 def _row(claim: Claim) -> Row:
