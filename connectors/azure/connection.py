@@ -3,7 +3,9 @@
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import SecretStr
 
 from connectors.locations import Credentials
 
@@ -131,3 +133,20 @@ def _sas(text: str) -> str:
     if not _SAS.fullmatch(text) or "sig=" not in text:
         raise BadConnectionString("SharedAccessSignature is no signed query")
     return text
+
+
+def credentials_in(text: str) -> Credentials:
+    """The account's name, and the whole connection string as its secret. Raises BadConnectionString."""
+    return Credentials(parse_connection_string(text).account, SecretStr(text))
+
+
+def secrets_in(text: str) -> tuple[str, ...]:
+    """The parts of a connection string that must not be logged on their own; none of any other text."""
+    if not is_connection_string(text):
+        return ()
+    try:
+        opening = parse_connection_string(text)
+    except BadConnectionString:
+        return ()
+    signature = [value for name, value in parse_qsl(opening.sas) if name == "sig"]
+    return tuple(part for part in (opening.key, opening.sas, *signature) if part)

@@ -185,12 +185,8 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"enable_restore": True}, "enable_restore"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
-    *[
-        (source(cloud_type=cloud), "src_node.cloud_type")
-        for cloud in ("QingCloud", "Qiniu", "UCloud", "Azure")
-    ],
+    *[(source(cloud_type=cloud), "src_node.cloud_type") for cloud in ("QingCloud", "Qiniu", "UCloud")],
     (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
-    (source(cloud_type="Azure", ak=None, sk=None, connection_string="x"), "src_node.cloud_type"),
 ]
 
 
