@@ -12,7 +12,7 @@ import uvloop
 from connectors.capabilities import DestinationStore
 from connectors.memory import MemoryStore
 from connectors.wire import Counters, Wire
-from tests.conformance.azure import AZURE, AZURITE, azure_servers
+from tests.conformance.azure import AZURE, AZURITE, ON_AZURE, azure_servers
 from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
 from tests.conformance.vendors import VENDORS, vendor_servers
 from tests.storeserver import ServerProcess
@@ -27,7 +27,7 @@ ON_STORE_SERVER = (
 )
 CONNECTORS = ("memory", *ON_STORE_SERVER, *VENDORS, *AZURE, "AWS moto", "AWS rclone", AZURITE)
 
-_KINDS = ("connector", "faulty", "common")
+_KINDS = ("connector", "faulty", "common", *ON_AZURE)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +62,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS, *AZURE))
     if "common" in metafunc.fixturenames:
         metafunc.parametrize("common", ON_STORE_SERVER)
+    for fixture, names in ON_AZURE.items():
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names)
 
 
 @pytest.fixture
