@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EMULATORS := tests/emulators/node_modules/.ready
+EMULATORS := $(VENV)/emulators/.ready
 FLAGS ?=
 CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
@@ -58,5 +58,5 @@ lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 		--universal --python-version 3.11 $(LOCKED) --output-file deploy/requirements.lock
 
 clean:  ## Removes the environment, caches and the demo's stores.
-	rm -rf $(VENV) tests/emulators/node_modules .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from connectors.endpoints import Endpoint, EndpointError, Endpoints
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
 from connectors.s3.channel import Channel
-from connectors.s3.dialects import Addressing, Dialect
+from connectors.s3.dialects import Addressing, Dialect, Signature
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
 from connectors.wire import Wire
@@ -65,7 +65,10 @@ def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: E
 def _endpoint(cloud_type: str, region: str, endpoints: Endpoints) -> Endpoint:
     if cloud_type not in _S3_CLOUDS:
         raise UnsupportedCloud(cloud_type)
-    return endpoints.find(cloud_type, region)
+    endpoint = endpoints.find(cloud_type, region)
+    if endpoint.dialect.signature is Signature.SHARED_KEY:
+        raise EndpointError(f"the dialect {endpoint.dialect.name} is for the cloud Azure only")
+    return endpoint
 
 
 def _s3_store(place: Place, credentials: Credentials, wire: Wire) -> S3Store:

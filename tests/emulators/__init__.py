@@ -1,17 +1,18 @@
-"""Store servers of other projects that are no Python packages: where they are once `python -m tests.emulators` ran."""
+"""Store servers of other projects that are no Python packages; `python -m tests.emulators` puts them into the venv."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import subprocess
+import sys
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MODULES = HERE / "node_modules"
-READY = MODULES / ".ready"
+HOME = Path(sys.prefix) / "emulators"
+READY = HOME / ".ready"
 OLDEST_NODE = 16
 
 
@@ -49,4 +50,4 @@ def azurite() -> list[str]:
     found = tools()
     if found is None or not installed():
         raise RuntimeError("Azurite is not installed: run `python -m tests.emulators`")
-    return [found[0], str(MODULES / "azurite" / "dist" / "src" / "blob" / "main.js")]
+    return [found[0], str(HOME / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js")]

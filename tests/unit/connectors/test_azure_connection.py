@@ -13,7 +13,7 @@ from connectors.azure.connection import (
     secrets_in,
 )
 from connectors.azure.store import AzureStore
-from connectors.endpoints import Endpoints, parse_endpoints
+from connectors.endpoints import EndpointError, Endpoints, parse_endpoints
 from connectors.locations import Credentials, Location
 from connectors.registry import open_account, open_store
 from connectors.wire import Wire
@@ -156,3 +156,11 @@ def test_the_parts_of_a_connection_string_are_secrets_too() -> None:
     assert secrets_in(NAMED) == (KEY,)
     assert secrets_in(WITH_SAS) == (SAS, "a+b=")
     assert secrets_in(KEY) == secrets_in("a=b") == ()
+
+
+@pytest.mark.parametrize("cloud", ["AWS", "HEC"])
+def test_the_dialect_is_azures_own(cloud: str) -> None:
+    endpoints = parse_endpoints(LINE.replace("Azure", cloud))
+    keys = Credentials("acc", SecretStr(KEY))
+    with pytest.raises(EndpointError):
+        open_store(Location(cloud, "x", "box", Side.SOURCE), keys, Wire(), endpoints)
