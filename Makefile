@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EMULATORS := $(VENV)/emulators/.ready
 FLAGS ?=
 CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
@@ -24,10 +25,14 @@ $(READY): requirements.lock pyproject.toml
 		--config-settings editable_mode=compat --editable .
 	@touch $@
 
+$(EMULATORS): $(READY) tests/emulators/package-lock.json
+	$(BIN)/python -m tests.emulators
+	@touch $@
+
 demo: $(READY)  ## Migrates real files between two local stores through the API and compares them.
 	$(BIN)/python -m tests.demo
 
-test: $(READY)  ## Every test.
+test: $(READY) $(EMULATORS)  ## Every test.
 	$(BIN)/python -m pytest tests $(FLAGS)
 
 check: $(READY)  ## Style, types, layers and the fast tests.
@@ -37,7 +42,7 @@ check: $(READY)  ## Style, types, layers and the fast tests.
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit tests/deploy/test_house.py $(FLAGS)
 
-conformance: $(READY)  ## Every connector against every promise.
+conformance: $(READY) $(EMULATORS)  ## Every connector against every promise.
 	$(BIN)/python -m pytest tests/conformance $(FLAGS)
 
 fuzz: $(READY)  ## Over 20,000 generated requests against the API.

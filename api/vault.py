@@ -8,8 +8,10 @@ from typing import Self
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from connectors.azure.connection import credentials_in
 from connectors.locations import Credentials
 from engine.failures import Side
+from engine.spec import CloudType
 from ledger import credentials, sync_credentials
 from ledger.iam import SealedKey
 from ledger.seal import KeyRing, Sealed, access_key_place, access_token_place
@@ -37,6 +39,14 @@ class TaskKeys:
         """Those that there are."""
         keys = {Side.DESTINATION: self.destination}
         return keys if self.source is None else {Side.SOURCE: self.source, **keys}
+
+
+def source_triple(cloud: CloudType, keys: Triple, connection_string: SecretStr | None) -> Triple:
+    """The keys of a source; a connection string of Azure, which has been checked, stands for all of them."""
+    if cloud is not CloudType.AZURE or connection_string is None:
+        return keys
+    found = credentials_in(connection_string.get_secret_value())
+    return SecretStr(found.access_key), found.secret_key, None
 
 
 class Vault:

@@ -1,4 +1,4 @@
-"""The vendors' own host names by region, as data (clouds.md B2-B5 row 1)."""
+"""The vendors' own host names by region, as data (clouds.md B2-B5, B7 row 1)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,11 +25,20 @@ _KS3_HOSTS: Mapping[str, str] = {
     "hangzhou": "kss.ksyun.com",
 }
 
+
+def _azure_host(region: str) -> str:
+    """The domain that accounts stand before; only the sovereign clouds have one of their own (clouds.md B7)."""
+    if region.startswith("china"):
+        return "blob.core.chinacloudapi.cn"
+    return "blob.core.usgovcloudapi.net" if region.startswith("usgov") else "blob.core.windows.net"
+
+
 _HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "Aliyun": ("oss", lambda region: f"oss-{region.removeprefix('oss-')}.aliyuncs.com"),
     "Tencent": ("cos", lambda region: f"cos.{region}.myqcloud.com"),
     "KingsoftCloud": ("ks3", lambda region: _KS3_HOSTS.get(region, "")),
     "Baidu": ("bos", lambda region: f"{region}.bcebos.com"),
+    "Azure": ("azure", _azure_host),
 }
 
 

@@ -91,13 +91,16 @@ class Properties:
 
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
-    """What HEAD (or the headers of a GET) tells of one object. `crc64` is CRC-64/XZ where the store gives it."""
+    """What HEAD (or the headers of a GET) tells of one object. `crc64` is CRC-64/XZ where the store gives it; `md5`
+    the raw digest where the store tells one beside the ETag.
+    """
 
     info: ObjectInfo
     properties: Properties
     encryption: Encryption = Encryption.NONE
     crc64: int | None = None
     upload_id: str = ""
+    md5: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from connectors.azure import opening as azure
 from connectors.bos.store import BosStore
 from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
 from connectors.s3.channel import Channel
-from connectors.s3.dialects import Addressing, Dialect
+from connectors.s3.dialects import Addressing, Dialect, Signature
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
 from connectors.wire import Wire
@@ -47,12 +48,16 @@ def open_account(
     cloud_type: str, region: str, credentials: Credentials, wire: Wire, endpoints: Endpoints
 ) -> BucketLister:
     """The account behind the keys, asked at the host of `region`; no request is sent. Raises as `open_store`."""
+    if cloud_type == azure.CLOUD:
+        return azure.open_service(region, credentials, wire, endpoints)
     endpoint = _endpoint(cloud_type, region, endpoints)
     place = Place(endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing)
     return _s3_store(place, credentials, wire)
 
 
 def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints) -> S3Store:
+    if location.cloud_type == azure.CLOUD:
+        return azure.open_container(location.region, location.bucket, credentials, wire, endpoints)
     endpoint = _endpoint(location.cloud_type, location.region, endpoints)
     return _s3_store(_place(location, endpoint), credentials, wire)
 
@@ -60,7 +65,10 @@ def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: E
 def _endpoint(cloud_type: str, region: str, endpoints: Endpoints) -> Endpoint:
     if cloud_type not in _S3_CLOUDS:
         raise UnsupportedCloud(cloud_type)
-    return endpoints.find(cloud_type, region)
+    endpoint = endpoints.find(cloud_type, region)
+    if endpoint.dialect.signature is Signature.SHARED_KEY:
+        raise EndpointError(f"the dialect {endpoint.dialect.name} is for the cloud Azure only")
+    return endpoint
 
 
 def _s3_store(place: Place, credentials: Credentials, wire: Wire) -> S3Store:

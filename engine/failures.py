@@ -65,6 +65,8 @@ class Meaning(StrEnum):
     BROKEN_LISTING = "broken_listing"
     CHANGED = "changed"
     FORBIDDEN_ADDRESS = "forbidden_address"
+    NO_BLOB_SERVICE = "no_blob_service"
+    BAD_CONNECTION_STRING = "bad_connection_string"
     TLS = "tls"
     REJECTED = "rejected"
 
@@ -87,6 +89,8 @@ _SOURCE: Final[Mapping[Meaning, str]] = {
     **dict.fromkeys((_M.ACCOUNT_FROZEN, _M.ACCOUNT_CLOSED, _M.ARREARS), "TRF.0152"),
     **dict.fromkeys((_M.NO_BUCKET, _M.WRONG_REGION), "TRF.0155"),
     **dict.fromkeys((_M.NO_KEY, _M.NO_UPLOAD), "TRF.0156"),
+    _M.NO_BLOB_SERVICE: "TRF.0015",
+    _M.BAD_CONNECTION_STRING: "TRF.0161",
     _M.KMS: "TRF.0154",
     _M.THROTTLED: "TRF.0159",
     _M.BROKEN_LISTING: "TRF.0031",

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from api.buckets.schemas import AccountBody
 from api.context import Services
 from api.errors import ApiError
-from api.tasks.checks import check_key, refuse_unbuilt
+from api.tasks.checks import check_connection_string, check_key, refuse_unbuilt
+from connectors.azure.connection import credentials_in
 from connectors.capabilities import BrowsableStore
 from connectors.endpoints import EndpointError
 from connectors.errors import StoreError
@@ -39,7 +40,7 @@ def check_account(body: AccountBody) -> None:
         case CloudType.GOOGLE:
             _check_present("json_auth_file", body.json_auth_file)
         case CloudType.AZURE if body.connection_string is not None:
-            _check_present("connection_string", body.connection_string)
+            check_connection_string("connection_string", body.connection_string)
         case _:
             check_key("ak", body.ak)
             check_key("sk", body.sk)
@@ -57,6 +58,8 @@ def check_name(field: str, value: str) -> None:
 
 def credentials_of(body: AccountBody) -> Credentials:
     """The keys of the request; empty ones where the cloud is opened otherwise."""
+    if body.cloud_type is CloudType.AZURE and body.connection_string is not None:
+        return credentials_in(body.connection_string.get_secret_value())
     ak, sk = body.ak or SecretStr(""), body.sk or SecretStr("")
     return Credentials(ak.get_secret_value(), sk, body.security_token or SecretStr(""))
 

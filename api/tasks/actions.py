@@ -10,9 +10,9 @@ from api.errors import ApiError
 from api.tasks import checks
 from api.tasks.failed_list import FailedList, check_failed_list
 from api.tasks.schemas import BandwidthBody, BatchUpdateBody, StartTaskBody
-from api.vault import TaskKeys
+from api.vault import TaskKeys, source_triple
 from engine import group_states, states
-from engine.spec import Priority, TaskSpec, TaskType
+from engine.spec import CloudType, Priority, TaskSpec, TaskType
 from engine.states import TaskStatus
 from ledger import audit, group_actions, outbox, task_actions
 from ledger.audit import Actor, Entry
@@ -184,11 +184,14 @@ def start_keys(spec: TaskSpec, body: StartTaskBody) -> TaskKeys:
         "dst_crypto_type": body.dst_crypto_type == "KMS",
     }
     checks.refuse_unbuilt([field for field, present in asked.items() if present])
-    if spec.task_type is not TaskType.URL_LIST:
+    cloud, told = spec.source.cloud_type, body.src_connection_string
+    if cloud is CloudType.AZURE and told is not None:
+        checks.check_connection_string("src_connection_string", told)
+    elif spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
     return TaskKeys.of(
-        (body.src_ak, body.src_sk, body.src_security_token),
+        source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told),
         (body.dst_ak, body.dst_sk, body.dst_security_token),
     )
 

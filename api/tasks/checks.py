@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from api.errors import ApiError
 from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, ListFileBody, SmnBody, SourceBody
+from connectors.azure.connection import BadConnectionString, parse_connection_string
 from connectors.endpoints import EndpointError, Endpoints
 from engine.cdn import KEYLESS
 from engine.keys import same_bucket_refusal
@@ -33,6 +34,7 @@ BUILT_CLOUDS: Final = frozenset(
         CloudType.TENCENT,
         CloudType.KINGSOFT_CLOUD,
         CloudType.BAIDU,
+        CloudType.AZURE,
     }
 )
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})
@@ -102,6 +104,17 @@ def check_key(field: str, key: SecretStr | None) -> None:
         raise ApiError("OMS.0001", f"{field}: printable ASCII without blanks")
 
 
+def check_connection_string(field: str, told: SecretStr) -> None:
+    """Raises ApiError for a connection string that is empty, or opens no account of Azure."""
+    text = told.get_secret_value()
+    if not text.strip():
+        raise ApiError("OMS.1004", field)
+    try:
+        parse_connection_string(text)
+    except BadConnectionString as error:
+        raise ApiError("OMS.0001", f"{field}: {error}") from error
+
+
 def check_cdn(cdn: CdnBody) -> None:
     """Raises ApiError OMS.1032 when the authentication needs a key and none is given."""
     keyless = cdn.authentication_type in KEYLESS
@@ -146,6 +159,7 @@ def _check_source_required(body: SourceBody, source: SourceNode) -> None:
             raise ApiError("OMS.1004", "src_node.json_auth_file")
         return
     if source.cloud_type is CloudType.AZURE and body.connection_string is not None:
+        check_connection_string("src_node.connection_string", body.connection_string)
         return
     check_key("src_node.ak", body.ak)
     check_key("src_node.sk", body.sk)

@@ -14,9 +14,9 @@ from api.tasks.answers import CreatedTask
 from api.tasks.list_region import check_list_region
 from api.tasks.schemas import CreateTaskBody
 from api.tasks.wishes import wish_of
-from api.vault import TaskKeys
+from api.vault import TaskKeys, source_triple
 from engine import names
-from engine.spec import Priority, TaskSpec
+from engine.spec import CloudType, Priority, TaskSpec
 from ledger import audit, idempotency, notifications, outbox, tasks
 from ledger.audit import Actor, Entry
 from ledger.idempotency import Reply
@@ -135,6 +135,10 @@ def keys_of(body: CreateTaskBody) -> TaskKeys:
     """The keys in a request, which have been checked."""
     source, destination = body.src_node, body.dst_node
     return TaskKeys.of(
-        (source.ak, source.sk, source.security_token),
+        source_triple(
+            source.cloud_type or CloudType.ALIYUN,
+            (source.ak, source.sk, source.security_token),
+            source.connection_string,
+        ),
         (destination.ak, destination.sk, destination.security_token),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connectors.objects import Availability, StorageClass
-from connectors.traits import Traits
+from connectors.traits import MIB, TIB, Traits
 
 
 class Signature(StrEnum):
@@ -18,6 +18,7 @@ class Signature(StrEnum):
     OSS4 = "oss4"
     COS = "cos"
     BCE1 = "bce1"
+    SHARED_KEY = "shared_key"
 
 
 class Addressing(StrEnum):
@@ -48,7 +49,8 @@ class Dialect:
     `host_region` finds the region in such a name, for vendors that answer in the wrong place with a host only.
     `plus_is_blank` is how encoded listings write a blank. `folds_slashes`: `//` in a path is sent and signed as
     `/%2F`. `sends_crc64`: a CRC64 in a write is checked. `app_id_in_bucket`: a bucket's name ends with the number of
-    its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it.
+    its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it. `class_header` names
+    the storage class, "" for the usual name. `md5_headers` tell the whole object's MD5, the first that is there counts.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Dialect:
     classes: Mapping[StorageClass, str] = field(default_factory=lambda: _S3_CLASSES)
     archived_classes: frozenset[str] = frozenset({"GLACIER", "DEEP_ARCHIVE"})
     kms_word: str = "aws:kms"
+    class_header: str = ""
+    md5_headers: tuple[str, ...] = ()
     crc64_header: str = ""
     sends_crc64: bool = False
     plus_is_blank: bool = True
@@ -89,7 +93,7 @@ class Dialect:
 
     def availability(self, storage_class: str, restore: str = "", archive_status: str = "") -> Availability:
         """Whether an object of this class, with these header values, can be read now (clouds.md C2)."""
-        if 'ongoing-request="true"' in restore:
+        if 'ongoing-request="true"' in restore or archive_status.startswith("rehydrate-pending"):
             return Availability.RESTORING
         if 'ongoing-request="false"' in restore:
             return Availability.READABLE
@@ -255,4 +259,36 @@ BOS = Dialect(
     ),
 )
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS)}
+# What differs from S3 beyond these words is in connectors/azure. An archived blob that is asked back changes its tier
+# for good.
+AZURE = Dialect(
+    name="azure",
+    prefix="x-ms-",
+    signature=Signature.SHARED_KEY,
+    signatures=frozenset({Signature.SHARED_KEY}),
+    addressing=Addressing.VIRTUAL,
+    classes={
+        StorageClass.IA: "Cool",
+        StorageClass.ARCHIVE: "Archive",
+        StorageClass.DEEP_ARCHIVE: "Archive",
+    },
+    archived_classes=frozenset({"Archive"}),
+    kms_word="",
+    class_header="x-ms-access-tier",
+    md5_headers=("x-ms-blob-content-md5", "content-md5"),
+    hosts=(".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net"),
+    traits=Traits(
+        start_after=False,
+        etag_is_md5=False,
+        max_put=5000 * MIB,
+        min_part=1,
+        max_part=4000 * MIB,
+        max_parts=49_999,
+        max_object=190 * TIB,
+        window_start=64,
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = {
+    dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS, AZURE)
+}

@@ -45,7 +45,8 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
         Meaning.BAD_CREDENTIALS,
         (
             "InvalidAccessKeyId SignatureDoesNotMatch TooManyWrongSignature InvalidSecurity NotAuthenticated "
-            "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey"
+            "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey "
+            "AuthenticationFailed InvalidAuthenticationInfo NoAuthenticationInformation"
         ),
     ),
     (
@@ -54,7 +55,11 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
         "ExpiredToken InvalidToken TokenRefreshRequired SecurityTokenExpired InvalidSecurityToken",
     ),
     (Fatal, Meaning.CLOCK_SKEW, "RequestTimeTooSkewed RequestExpired"),
-    (Fatal, Meaning.NO_BUCKET, "NoSuchBucket InvalidBucketName BucketNotFound"),
+    (
+        Fatal,
+        Meaning.NO_BUCKET,
+        "NoSuchBucket InvalidBucketName BucketNotFound ContainerNotFound ContainerBeingDeleted ContainerDisabled",
+    ),
     (
         Fatal,
         Meaning.WRONG_REGION,
@@ -67,7 +72,7 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
     (Fatal, Meaning.ACCOUNT_CLOSED, "DeregisterUserId AccountProblem NotSignedUp OptInRequired"),
     (Fatal, Meaning.ARREARS, "InArrearOrInsufficientBalance UnavailableForLegalReasons AccountOverdue"),
     (Fatal, Meaning.NO_SPACE, "InsufficientStorageSpace QuotaExceeded XMinioStorageFull EntityNoSpace"),
-    (NotFound, Meaning.NO_KEY, "NoSuchKey NoSuchVersion NotFound NoSuchResource"),
+    (NotFound, Meaning.NO_KEY, "NoSuchKey NoSuchVersion NotFound NoSuchResource BlobNotFound"),
     (NotFound, Meaning.NO_UPLOAD, "NoSuchUpload"),
     (
         Throttled,
@@ -75,23 +80,41 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
         (
             "SlowDown SlowDownRead SlowDownWrite ServiceUnavailable RequestLimitExceeded TooManyRequests Throttling "
             "ThrottlingException BandwidthLimitExceeded QpsLimitExceeded RequestRateLimitExceeded "
-            "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded"
+            "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded ServerBusy"
         ),
     ),
-    (Archived, Meaning.ARCHIVED, "InvalidObjectState"),
-    (Corrupted, Meaning.DIGEST_MISMATCH, "BadDigest InvalidDigest XAmzContentSHA256Mismatch"),
+    (Archived, Meaning.ARCHIVED, "InvalidObjectState BlobArchived BlobBeingRehydrated"),
+    (
+        Corrupted,
+        Meaning.DIGEST_MISMATCH,
+        "BadDigest InvalidDigest XAmzContentSHA256Mismatch Md5Mismatch InvalidMd5",
+    ),
     (Corrupted, Meaning.CUT_SHORT, "IncompleteBody"),
     (
         Rejected,
         Meaning.BAD_KEY,
-        "KeyTooLongError KeyTooLong InvalidURI InvalidKey InvalidObjectName URITooLong XMinioInvalidObjectName",
+        (
+            "KeyTooLongError KeyTooLong InvalidURI InvalidKey InvalidObjectName URITooLong XMinioInvalidObjectName "
+            "InvalidResourceName OutOfRangeInput"
+        ),
     ),
     (Rejected, Meaning.METADATA_TOO_BIG, "MetadataTooLarge MetaTooLarge RequestHeaderSectionTooLarge"),
-    (Rejected, Meaning.KMS, "InvalidEncryptionAlgorithm InvalidEncryptionAlgorithmError"),
+    (
+        Rejected,
+        Meaning.KMS,
+        "InvalidEncryptionAlgorithm InvalidEncryptionAlgorithmError BlobUsesCustomerSpecifiedEncryption",
+    ),
     (Unavailable, Meaning.CONFLICT, "OperationAborted ConditionalRequestConflict"),
     (Rejected, Meaning.CONFLICT, "FileImmutable FileAlreadyExists PathConflict ObjectAlreadyExists"),
-    (Rejected, Meaning.TOO_LARGE, "EntityTooLarge"),
-    (Rejected, Meaning.BAD_PART, "EntityTooSmall InvalidPart InvalidPartOrder"),
+    (PreconditionFailed, Meaning.PRECONDITION, "BlobAlreadyExists"),
+    (Rejected, Meaning.CONFLICT, "LeaseIdMissing LeaseIdMismatchWithBlobOperation BlobImmutableDueToPolicy"),
+    (Fatal, Meaning.NO_BLOB_SERVICE, "FeatureNotSupportedForAccount"),
+    (Rejected, Meaning.TOO_LARGE, "EntityTooLarge RequestBodyTooLarge"),
+    (
+        Rejected,
+        Meaning.BAD_PART,
+        "EntityTooSmall InvalidPart InvalidPartOrder InvalidBlockList InvalidBlobOrBlock",
+    ),
     (Unavailable, Meaning.UNAVAILABLE, "InternalError InternalFailure RequestTimeout OperationTimedOut Busy"),
 )
 _CODES: Mapping[str, Kind] = {
@@ -106,9 +129,17 @@ _DENIED = frozenset(
         "AccessForbidden",
         "RequestPayerDenied",
         "InvalidPayer",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "AuthorizationProtocolMismatch",
+        "AuthorizationResourceTypeMismatch",
+        "AuthorizationServiceMismatch",
+        "AuthorizationSourceIPMismatch",
+        "InsufficientAccountPermissions",
+        "PublicAccessNotPermitted",
     ]
 )
-_FIELD = re.compile(rb"<(Code|Message|Region|Endpoint)>([^<]{0,2000})</\1>")
+_FIELD = re.compile(rb"<(Code|Message|Region|Endpoint|AuthenticationErrorDetail)>([^<]{0,2000})</\1>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +150,18 @@ class Complaint:
     message: str = ""
     region: str = ""
     endpoint: str = ""
+    detail: str = ""
 
     @property
     def skewed(self) -> bool:
         """The two clocks differ too much."""
         expired = self.code == "AccessDenied" and self.message.startswith("Request has expired")
-        return expired or self.code in _SKEW_CODES
+        return expired or self.code in _SKEW_CODES or self.detail.startswith("Request date header too old")
+
+    @property
+    def ended(self) -> bool:
+        """A signed query whose span is over, or has not begun."""
+        return self.code == "AuthenticationFailed" and "not valid in the specified time frame" in self.detail
 
     @property
     def misplaced(self) -> bool:
@@ -140,6 +177,7 @@ def complaint(answer: WireAnswer, prefix: str = "x-amz-") -> Complaint:
         message=fields.get("Message", "")[:300],
         region=answer.header(f"{prefix}bucket-region") or fields.get("Region", ""),
         endpoint=fields.get("Endpoint", ""),
+        detail=fields.get("AuthenticationErrorDetail", "")[:300],
     )
 
 
@@ -184,6 +222,8 @@ def refused(operation: Operation, answer: WireAnswer, told: Complaint) -> StoreE
 def _classified(operation: Operation, status: int, told: Complaint) -> Kind:
     if told.skewed:
         return Fatal, Meaning.CLOCK_SKEW
+    if told.ended:
+        return Fatal, Meaning.EXPIRED_CREDENTIALS
     if told.misplaced:
         return Fatal, Meaning.WRONG_REGION
     return classify(operation, status, told.code)
@@ -193,9 +233,9 @@ def classify(operation: Operation, status: int, code: str) -> Kind:
     """Error class and meaning of a vendor's code; of the bare status where the code is unknown."""
     if code in _DENIED:
         return _denied(operation)
-    if code.startswith("KMS"):
+    if code.startswith(("KMS", "KeyVault")):
         return Rejected, Meaning.KMS
-    if code == "PreconditionFailed":
+    if code in {"PreconditionFailed", "ConditionNotMet"}:
         return _by_status(operation, 412)
     if code == "InvalidRange":
         return _by_status(operation, 416)

@@ -1,6 +1,7 @@
 """Headers of objects, both ways: what an answer tells, and what a write sends (OMS behaviour 3.4)."""
 
 import re
+from base64 import b64decode
 from urllib.parse import quote
 
 from connectors.errors import Rejected
@@ -38,7 +39,7 @@ def plain_etag(text: str) -> str:
 def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> ObjectHead:
     """What the headers of a HEAD or GET tell; `size` is the whole object's."""
     prefix = dialect.prefix
-    word = answer.header(f"{prefix}storage-class")
+    word = answer.header(dialect.class_header or f"{prefix}storage-class")
     version = answer.header(f"{prefix}version-id")
     info = ObjectInfo(
         key=key,
@@ -56,6 +57,7 @@ def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> 
         properties=_properties(answer, dialect.meta_prefix),
         encryption=encryption(answer, prefix),
         crc64=crc64(answer, dialect),
+        md5=_md5(answer, dialect),
         upload_id=answer.header(f"{prefix}uploadid"),
     )
 
@@ -99,6 +101,16 @@ def crc64(answer: WireAnswer, dialect: Dialect) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
+def _md5(answer: WireAnswer, dialect: Dialect) -> bytes | None:
+    """The MD5 of the whole object where the vendor tells it beside the ETag."""
+    text = next((told for name in dialect.md5_headers if (told := answer.header(name))), "")
+    try:
+        digest = b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return digest if len(digest) == 16 else None
+
+
 def written(answer: WireAnswer, dialect: Dialect) -> Written:
     """What the answer to a write tells."""
     version = answer.header(f"{dialect.prefix}version-id")
@@ -116,7 +128,7 @@ def write_headers(
 ) -> tuple[tuple[str, str], ...]:
     """Headers that store an object as `options` ask. Raises Rejected for metadata that no header can carry."""
     headers = [
-        (header, _written_value(text))
+        (header, written_value(text))
         for header, name in _STANDARD
         if (text := getattr(options.properties, name))
     ]
@@ -127,7 +139,7 @@ def write_headers(
                 operation,
                 message="a metadata name may hold letters, digits and hyphens only",
             )
-        headers.append((f"{dialect.meta_prefix}{name.lower()}", _written_value(value)))
+        headers.append((f"{dialect.meta_prefix}{name.lower()}", written_value(value)))
     if options.storage_class is not StorageClass.STANDARD:
         headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
     if options.kms:
@@ -137,6 +149,6 @@ def write_headers(
     return tuple(headers)
 
 
-def _written_value(text: str) -> str:
+def written_value(text: str) -> str:
     """Printable ASCII as it is, everything else as percent-encoded UTF-8."""
     return text if text.isascii() and text.isprintable() else quote(text, safe=_PRINTABLE)

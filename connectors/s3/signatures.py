@@ -49,6 +49,8 @@ def _authorization(asked: Asked, headers: dict[str, str], place: Place, account:
             return cos.authorization(asked.method, asked.raw_path, asked.query, headers, keys, span)
         case Signature.BCE1:
             return _bce1(asked, headers, account, now)
+        case Signature.SHARED_KEY:
+            raise ValueError("requests to Azure are signed by connectors.azure.channel")
         case _:
             assert_never(place.signature)
 

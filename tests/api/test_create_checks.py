@@ -10,6 +10,7 @@ MIB = 1_048_576
 LIST = {"list_file": {"list_file_key": "a.txt", "obs_bucket": "lists"}, "object_key": None}
 URLS = {"cloud_type": "URLSource", **LIST, "ak": None, "sk": None, "bucket": None, "region": None}
 CDN = {"domain": "cdn.example", "protocol": "https", "authentication_type": "NONE"}
+CONNECTION_STRING = "AccountName=account;AccountKey=a2V5;EndpointSuffix=core.windows.net"
 SMN = {"topic_urn": "urn:smn:cn-north-4:p:t", "trigger_conditions": ["SUCCESS"]}
 
 
@@ -43,6 +44,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (source(cloud_type="Tencent"), "OMS.1004"),
     (source(cloud_type="Google", ak=None, sk=None), "OMS.1004"),
     (source(cloud_type="Azure", ak=None, sk=None), "OMS.1004"),
+    (source(cloud_type="Azure", ak=None, sk=None, connection_string=" "), "OMS.1004"),
+    (source(cloud_type="Azure", ak=None, sk=None, connection_string="x"), "OMS.0001"),
+    (
+        source(cloud_type="Azure", ak=None, sk=None, connection_string="UseDevelopmentStorage=true"),
+        "OMS.0001",
+    ),
     (source(list_file={"obs_bucket": "lists"}, object_key=None), "OMS.1004"),
     (source(list_file={"list_file_key": "a.txt"}, object_key=None), "OMS.1004"),
     ({"bandwidth_policy": [{"start": "00:00", "end": "01:00"}]}, "OMS.1004"),
@@ -185,12 +192,8 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"enable_restore": True}, "enable_restore"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
-    *[
-        (source(cloud_type=cloud), "src_node.cloud_type")
-        for cloud in ("QingCloud", "Qiniu", "UCloud", "Azure")
-    ],
+    *[(source(cloud_type=cloud), "src_node.cloud_type") for cloud in ("QingCloud", "Qiniu", "UCloud")],
     (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
-    (source(cloud_type="Azure", ak=None, sk=None, connection_string="x"), "src_node.cloud_type"),
 ]
 
 
@@ -203,6 +206,32 @@ def test_what_is_not_built_yet_is_checked_and_then_named(
     assert field in answer.json["error_msg"]
     worse = api.call(ann, "POST", "/tasks", task_body(**{**changes, "description": "^"}))
     assert (worse.status, worse.code) == (400, "OMS.0078")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"ak": "account", "sk": "a2V5"}, {"ak": None, "sk": None, "connection_string": CONNECTION_STRING}],
+    ids=["key", "connection string"],
+)
+def test_azure_is_a_source_by_its_key_or_a_connection_string(
+    api: Service, ann: Account, keys: dict[str, Any]
+) -> None:
+    body = task_body(**source(cloud_type="Azure", region="westeurope", **keys))
+    answer = api.call(ann, "POST", "/tasks", body)
+    assert answer.status == 200, answer
+    assert "a2V5" not in str(api.call(ann, "GET", f"/tasks/{answer.json['id']}").json)
+
+
+def test_azure_starts_again_with_a_connection_string(api: Service, ann: Account) -> None:
+    made = source(cloud_type="Azure", region="westeurope", ak="account", sk="a2V5")
+    task_id = api.call(ann, "POST", "/tasks", task_body(**made)).json["id"]
+    api.put_in(task_id, 3)
+    body = {"src_connection_string": " ", "dst_ak": "c", "dst_sk": "d"}
+    for told, code in ((" ", "OMS.1004"), ("x", "OMS.0001")):
+        body["src_connection_string"] = told
+        assert api.call(ann, "POST", f"/tasks/{task_id}/start", body).code == code
+    body["src_connection_string"] = CONNECTION_STRING
+    assert api.call(ann, "POST", f"/tasks/{task_id}/start", body).status == 200
 
 
 @pytest.mark.parametrize("side", ["src", "dst"])

@@ -12,6 +12,7 @@ import uvloop
 from connectors.capabilities import DestinationStore
 from connectors.memory import MemoryStore
 from connectors.wire import Counters, Wire
+from tests.conformance.azure import AZURE, AZURITE, ON_AZURE, azure_servers
 from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
 from tests.conformance.vendors import VENDORS, vendor_servers
 from tests.storeserver import ServerProcess
@@ -24,9 +25,9 @@ ON_STORE_SERVER = (
     "HEC virtual OBS",
     "HuaweiCloud path OBS",
 )
-CONNECTORS = ("memory", *ON_STORE_SERVER, *VENDORS, "AWS moto", "AWS rclone")
+CONNECTORS = ("memory", *ON_STORE_SERVER, *VENDORS, *AZURE, "AWS moto", "AWS rclone", AZURITE)
 
-_KINDS = ("connector", "faulty", "common")
+_KINDS = ("connector", "faulty", "common", *ON_AZURE)
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +45,7 @@ def harnesses() -> Iterator[dict[str, Harness]]:
             Harness("memory", "", lambda name: None),
             *on_store_server(stack.enter_context(store_server())),
             *stack.enter_context(vendor_servers()),
+            *stack.enter_context(azure_servers()),
             stack.enter_context(moto_server()),
             stack.enter_context(rclone_server()),
         ]
@@ -57,9 +59,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "connector" in metafunc.fixturenames:
         metafunc.parametrize("connector", CONNECTORS)
     if "faulty" in metafunc.fixturenames:
-        metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS))
+        metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS, *AZURE))
     if "common" in metafunc.fixturenames:
         metafunc.parametrize("common", ON_STORE_SERVER)
+    for fixture, names in ON_AZURE.items():
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names)
 
 
 @pytest.fixture

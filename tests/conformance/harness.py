@@ -116,9 +116,9 @@ def on_store_server(server: ServerProcess) -> list[Harness]:
 @contextmanager
 def moto_server() -> Iterator[Harness]:
     """moto: another opinion on keys and multipart; it does not check signatures."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _running(command, port):
+    with running(command, port):
         yield Harness(
             "AWS moto", "AWS", _boto_bucket(port), f'endpoint: "http://127.0.0.1:{port}"', gaps=MOTO
         )
@@ -127,12 +127,12 @@ def moto_server() -> Iterator[Harness]:
 @contextmanager
 def rclone_server() -> Iterator[Harness]:
     """`rclone serve s3`: another opinion on V4 signatures, which it verifies; a file system lies below."""
-    port, root = _free_port(), Path(tempfile.mkdtemp(prefix="omsc-", dir="/tmp"))
+    port, root = free_port(), Path(tempfile.mkdtemp(prefix="omsc-", dir="/tmp"))
     rclone = Path(sys.executable).with_name("rclone")
     command = [str(rclone), "serve", "s3", "--auth-key", f"{AK},{SK}", "--addr", f"127.0.0.1:{port}"]
     command += ["--config", os.devnull, str(root)]
     try:
-        with _running(command, port):
+        with running(command, port):
             yield Harness(
                 "AWS rclone",
                 "AWS",
@@ -145,8 +145,9 @@ def rclone_server() -> Iterator[Harness]:
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(command: list[str], port: int, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """A server's process until the block ends. Raises RuntimeError when it does not listen within 30 s."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
         deadline = time.monotonic() + 30
         while not _listens(port):
@@ -164,7 +165,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -183,7 +185,8 @@ def _boto_bucket(port: int) -> Callable[[str], None]:
     return lambda name: client.create_bucket(Bucket=name)
 
 
-def _for_each(check: str, parameters: str, reason: str) -> Gaps:
+def for_each(check: str, parameters: str, reason: str) -> Gaps:
+    """One gap for each of a check's parameters."""
     return {(check, parameter): reason for parameter in parameters.split()}
 
 
@@ -192,7 +195,7 @@ _TWINS = "test_twins_stay_two_objects"
 _FILES = "objects are files of a file system: no dot segments, empty segments or folder objects"
 
 MOTO: Gaps = {
-    **_for_each(
+    **for_each(
         _KEY, "newline control carriage-return crlf-header", "its router finds no key with a line end"
     ),
     ("test_a_key_over_1024_bytes_is_rejected", ""): "it takes keys of any length",
@@ -203,9 +206,9 @@ MOTO: Gaps = {
 }
 
 RCLONE: Gaps = {
-    **_for_each(_KEY, "a/../b a/./b ../x dot-dot dot /lead a//b //two end/ end/..", _FILES),
+    **for_each(_KEY, "a/../b a/./b ../x dot-dot dot /lead a//b //two end/ end/..", _FILES),
     (_KEY, "1024-bytes"): "a file name holds at most 255 bytes",
-    **_for_each(_TWINS, "dots slashes object-and-folder", _FILES),
+    **for_each(_TWINS, "dots slashes object-and-folder", _FILES),
     ("test_keys_come_in_byte_order", ""): _FILES,
     ("test_a_prefix_lists_its_keys_only", ""): _FILES,
     ("test_a_folder_object_belongs_to_its_own_level", ""): _FILES,

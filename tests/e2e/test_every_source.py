@@ -3,6 +3,7 @@
 What arrived is compared with what was put in by the servers' own books, which share nothing with the engine.
 """
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Source:
     app_id: str = ""
     archive: str = "GLACIER"
     server: dict[str, Any] = field(default_factory=dict)
+    secret: str = SK
 
     @property
     def bucket(self) -> str:
@@ -44,7 +46,7 @@ class Source:
     def config(self) -> StoreConfig:
         """A server of this vendor."""
         return StoreConfig(
-            keys={AK: Account(SK)}, buckets=[self.bucket], dialect=self.dialect, base_domain=self.domain,
+            keys={AK: Account(self.secret)}, buckets=[self.bucket], dialect=self.dialect, base_domain=self.domain,
             app_id=self.app_id, region=self.label, strict_region=True, crc64=True, **self.server,
         )  # fmt: skip
 
@@ -63,7 +65,7 @@ class Source:
             "cloud_type": self.cloud,
             "region": self.region,
             "ak": AK,
-            "sk": SK,
+            "sk": self.secret,
             "bucket": "from",
             "object_key": [""],
         }
@@ -77,6 +79,15 @@ SOURCES = (
     Source("Tencent", "cos", "cos.{region}.myqcloud.test", "ap-beijing", "ap-beijing", "1250000000"),
     Source("KingsoftCloud", "ks3", "ks3-{region}.ksyuncs.test", "BEIJING", "beijing"),
     Source("Baidu", "bos", "{region}.bcebos.test", "bj", "bj"),
+    Source(
+        "Azure",
+        "azure",
+        "blob.core.windows.test",
+        "westeurope",
+        "westeurope",
+        server={"max_meta_bytes": 8 << 10},
+        secret=b64encode(SK.encode()).decode(),
+    ),
 )
 
 

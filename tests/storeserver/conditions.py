@@ -56,7 +56,7 @@ def check_write(request: Request, bucket: Bucket) -> None:
     if match is not None:
         if there is None:
             raise no_such_key(request.key)
-        if not _lists(match, there.etag):
+        if not _lists(match, request.flavor.etag(there.etag)):
             raise _failed("If-Match")
 
 

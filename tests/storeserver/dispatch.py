@@ -6,7 +6,7 @@ import base64
 import logging
 from collections.abc import Callable
 
-from tests.storeserver import admin, buckets, json_answers, multipart, objects, vendor_auth, xml
+from tests.storeserver import admin, azure, buckets, json_answers, multipart, objects, vendor_auth, xml
 from tests.storeserver.auth import authenticate
 from tests.storeserver.body import Files, Sink
 from tests.storeserver.faults import Fault
@@ -131,6 +131,8 @@ class Dispatcher:
             operation = _OPERATIONS.get(request.op)
             if request.flavor.json:
                 operation = json_answers.OPERATIONS.get(request.op, operation)
+            elif request.flavor.name == "azure":
+                operation = azure.OPERATIONS.get(request.op)
             if operation is None:
                 raise S3Error(501, "NotImplemented", "This operation is not offered here.")
             response = operation(self.service, request)
@@ -145,6 +147,8 @@ class Dispatcher:
         return response
 
     def _refuse(self, request: Request, error: S3Error) -> Response:
+        if request.flavor.name == "azure" and request.op != "admin":
+            return azure.refuse(request, error, self.service.request_id())
         request_id = self.service.request_id()
         headers = [(request.prefix + "request-id", request_id), *error.headers]
         if request.flavor.json and request.op != "admin" and request.method != "HEAD":

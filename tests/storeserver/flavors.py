@@ -29,6 +29,7 @@ class Flavor:
     crc_header: str = ""
     encoding: str = "percent"
     upper_etag: bool = False
+    opaque_etag: bool = False
     whole_seconds: bool = True
     next_marker: bool = True
     merges_slashes: bool = False
@@ -49,6 +50,8 @@ class Flavor:
 
     def etag(self, etag: str) -> str:
         """An ETag as the vendor writes it."""
+        if self.opaque_etag:
+            return f"0x8D{etag[:13].upper()}"
         return etag.upper() if self.upper_etag else etag
 
 
@@ -143,7 +146,21 @@ BOS = Flavor(
     crc_header="x-bce-content-crc64ecma",
     json=True,
 )
+# Answers, errors and routes of its own: see azure.py.
+AZURE = Flavor(
+    "azure",
+    "x-ms-",
+    classes={
+        "STANDARD": "Hot",
+        "STANDARD_IA": "Cool",
+        "ONEZONE_IA": "Cold",
+        "GLACIER": "Archive",
+    },
+    kms="",
+    crc_header="",
+    opaque_etag=True,
+)
 
-BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS)}
+BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE)}
 # The dialects of which a server speaks one and nothing else.
-VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS)}
+VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE)}

@@ -156,7 +156,7 @@ def list_objects(request: Request, bucket: Bucket) -> Response:
     parts += [
         b"<CommonPrefixes><Prefix>%b</Prefix></CommonPrefixes>" % encode_name(n, url=url) for n in prefixes
     ]
-    return _spoil_xml(request, answer(request, "ListBucketResult", *parts))
+    return spoil_xml(request, answer(request, "ListBucketResult", *parts))
 
 
 def _first_head(request: Request, page: Page, *, url: str) -> list[bytes]:
@@ -224,7 +224,8 @@ def spoil(page: Page, how: str, after: bytes) -> None:
             pass
 
 
-def _spoil_xml(request: Request, response: Response) -> Response:
+def spoil_xml(request: Request, response: Response) -> Response:
+    """Make a document lie in the way that a fault script names."""
     match request.fault.xml if request.fault else "":
         case "broken":
             response.body = response.body[: len(response.body) * 2 // 3]

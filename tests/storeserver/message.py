@@ -42,6 +42,7 @@ class Request:
     op: str = ""
     virtual: bool = False
     host_region: str = ""
+    account: str = ""
     prefix: str = "x-amz-"
     access_key: str = ""
     sink: Sink | None = None

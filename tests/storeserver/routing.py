@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from tests.storeserver import azure_routes
 from tests.storeserver.config import StoreConfig
 from tests.storeserver.flavors import VENDORS
 from tests.storeserver.message import Request, S3Error, parse_query
@@ -42,6 +43,9 @@ def route(request: Request, config: StoreConfig) -> None:
         request.prefix = "x-obs-"
     if request.raw_query:
         request.query = parse_query(request.raw_query)
+    if request.flavor.name == "azure":
+        azure_routes.route(request, config)
+        return
     _address(request, config)
     request.op = _operation(request)
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from tests.storeserver.body import Sink
+from tests.storeserver.body import Body, Sink
 from tests.storeserver.config import BucketFlags, StoreConfig, Synthetic
 from tests.storeserver.counters import Recorder
 from tests.storeserver.faults import Faults
@@ -26,6 +26,7 @@ class Service:
         self.recorder = Recorder(config.counted_prefixes, log=config.request_log)
         self.latency = config.latency_ms / 1000
         self.close_idle: Callable[[], int] = lambda: 0  # set by what owns the connections
+        self.blocks: dict[tuple[str, bytes], dict[str, Body]] = {}  # what is not committed, on Azure
         self._request_ids = itertools.count(1)
         for name in config.buckets:
             if name not in self.storage.buckets:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from connectors.azure.connection import BadConnectionString, secrets_in
 from connectors.capabilities import DestinationStore
 from connectors.endpoints import EndpointError, Endpoints
 from connectors.errors import Fatal
@@ -105,6 +106,8 @@ class TaskStores:
             return open_store(location, credentials, self._wire, self._endpoints)
         except (UnsupportedCloud, EndpointError) as error:
             raise _fatal(Meaning.WRONG_REGION, str(error), location.side) from error
+        except BadConnectionString as error:
+            raise _fatal(Meaning.BAD_CONNECTION_STRING, str(error), location.side) from error
         except ValueError as error:
             raise _fatal(Meaning.NO_BUCKET, str(error), location.side) from error
 
@@ -114,11 +117,8 @@ def _ours(region: str, bucket: str) -> Location:
 
 
 def _hidden(credentials: Credentials) -> tuple[str, ...]:
-    return tuple(
-        value
-        for value in (credentials.secret_key.get_secret_value(), credentials.token.get_secret_value())
-        if value
-    )
+    secret, token = credentials.secret_key.get_secret_value(), credentials.token.get_secret_value()
+    return tuple(value for value in (secret, token, *secrets_in(secret)) if value)
 
 
 def _fatal(meaning: Meaning, message: str, side: Side = Side.DESTINATION) -> Fatal:

@@ -105,9 +105,10 @@ class Copier:
         block, head = await read_whole(self._context, subject)
         await self._decider.check_free(subject)
         self._lease.check()
-        written = await self._put(subject, block, write_options(self._context, head))
+        written = await self._put(subject, block, write_options(self._context, subject, head))
         md5 = block.md5.hex()
-        return Landing(subject, written, md5, md5, block.crc64, head.crc64)
+        told = head.md5.hex() if head.md5 is not None else ""
+        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told)
 
     async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
         """Refused because our own earlier request landed after all counts as written."""

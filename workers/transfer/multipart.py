@@ -116,7 +116,7 @@ class LargeCopy:
             )
             if planned is None:
                 raise LeaseLost
-            upload_id = await self._created(planned, write_options(context, head))
+            upload_id = await self._created(planned, write_options(context, subject, head))
             row = replace(planned, upload_id=upload_id, state="open")
             if not await context.ledger.open_upload(self._claim, planned, upload_id):
                 await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))

@@ -18,7 +18,7 @@ IN_A_THREAD = 1 << 20
 
 
 async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, ObjectHead]:
-    """The whole object. Bytes that the source's ETag or CRC64 denies are read again, then given up as Corrupted."""
+    """The whole object. Bytes that the source's ETag, MD5 or CRC64 denies are read again, then are Corrupted."""
 
     paid = context.ahead("read", subject.size)
 
@@ -27,6 +27,10 @@ async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, Obj
         block = await hashed(data)
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
+        if head.md5 not in (None, block.md5):
+            raise Corrupted(
+                Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the source's Content-MD5"
+            )
         if head.crc64 not in (None, block.crc64):
             raise Corrupted(
                 Meaning.DIGEST_MISMATCH, Operation.READ, message="CRC64 differs from the source's"

@@ -26,11 +26,14 @@ class Subject:
     crc64: int | None = None
     condition: Condition = ANY
     ours: str | None = None
+    storage_class: str = ""
 
     @classmethod
     def of(cls, idx: int, entry: Entry, dst_key: bytes) -> "Subject":
         """As it was listed."""
-        return cls(idx, entry, dst_key, entry.size, entry.modified_ms, entry.etag)
+        return cls(
+            idx, entry, dst_key, entry.size, entry.modified_ms, entry.etag, storage_class=entry.storage_class
+        )
 
     def seen(self, head: ObjectHead) -> "Subject":
         """As a HEAD of the source shows it now."""
@@ -43,6 +46,7 @@ class Subject:
             version=info.version,
             headed=True,
             crc64=head.crc64,
+            storage_class=info.storage_class,
         )
 
     @property

@@ -28,7 +28,10 @@ class Contradicted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or ""."""
+    """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
+
+    `source_md5` is what the source tells beside its ETag, "" when it tells none.
+    """
 
     subject: Subject
     written: Written
@@ -36,6 +39,7 @@ class Landing:
     md5: str
     crc64: int | None
     source_crc64: int | None
+    source_md5: str = ""
 
 
 def weigh(context: TaskContext, landing: Landing) -> Level:
@@ -50,7 +54,7 @@ def weigh(context: TaskContext, landing: Landing) -> Level:
         destination_etag=written.etag,
         destination_crc64=written.crc64,
         encryption=str(written.encryption),
-        source_etag=subject.etag,
+        source_etag=landing.source_md5 or subject.etag,
         source_crc64=landing.source_crc64,
     )
     if contradicted(proof, etag_is_md5=traits.etag_is_md5):
