@@ -1,7 +1,8 @@
 """A container in byte order. The store names its way on by markers only, so where each page ended is remembered.
 
-Every name up to the first with a character beyond 16 bits has one order, whether the store sorts UTF-8 or 16-bit
-units. From there on all names with what precedes that character are collected and sorted before one is handed out.
+Most names have one order, whether the store sorts UTF-8 or 16-bit units, and in accounts with a hierarchical namespace
+those without a slash. Where another order may begin (`group.common_part`), all names with the same beginning are
+collected and sorted before one is handed out.
 """
 
 from collections import OrderedDict
@@ -35,6 +36,11 @@ class Spot:
     group: Group | None = None
     origin: tuple[str, Edge | None] = ("", None)
     read_at: float = 0.0
+    tree: bool = False
+
+    def common(self, entry: Entry, prefix: bytes) -> bytes | None:
+        """See `group.common_part`."""
+        return common_part(entry.name, prefix, tree=self.tree)
 
 
 class Listing:
@@ -64,7 +70,7 @@ class Listing:
         found = self._spots.get((wanted.prefix, wanted.delimiter, wanted.after), Spot())
         held = found.waiting or found.group
         if held and self._clock() - found.read_at > _FRESH_SECONDS:
-            return Spot(*found.origin, origin=found.origin)
+            return Spot(*found.origin, origin=found.origin, tree=found.tree)
         return found
 
     def _remember(self, place: tuple[bytes, str, bytes], spot: Spot) -> None:
@@ -81,10 +87,12 @@ class Listing:
             return (spot if more else replace(spot, group=None)), found[: wanted.limit]
         if not spot.waiting:
             return await self._next(wanted, spot), []
-        common = common_part(spot.waiting[0].name)
+        common = spot.common(spot.waiting[0], wanted.prefix)
         if common is not None:
             return await self._gathered(wanted, spot, common), []
-        plain = next((at for at, one in enumerate(spot.waiting) if common_part(one.name) is not None), None)
+        plain = next(
+            (at for at, one in enumerate(spot.waiting) if spot.common(one, wanted.prefix) is not None), None
+        )
         run = [one for one in spot.waiting[:plain] if one.name > wanted.after]
         taken, left = run[: wanted.limit], run[wanted.limit :]
         rest = () if plain is None else spot.waiting[plain:]
@@ -119,7 +127,8 @@ class Listing:
             if page.entries or not page.marker:
                 edge = page.edge() if page.entries else spot.edge
                 origin = (marker, spot.edge)
-                return Spot(page.marker or None, edge, page.entries, None, origin, self._clock())
+                tree = spot.tree or page.tree
+                return Spot(page.marker or None, edge, page.entries, None, origin, self._clock(), tree)
             seen.add(page.marker)
             marker = page.marker
         raise broken(Operation.LIST, answer, "the listing does not advance")

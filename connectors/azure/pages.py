@@ -1,9 +1,8 @@
 """One page of a container as the store writes it, parsed strictly; names may be percent-encoded one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import attrgetter
 from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element
 
@@ -18,6 +17,7 @@ from connectors.wire.encoding import Query
 from engine.failures import Operation
 
 MOST = 5000
+Order = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +30,40 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries in byte order. `marker` is the way on, "" at the end."""
+    """Entries sorted by 16-bit units, and in a `tree` directory by directory. `marker` is the way on, "" at the end.
+
+    `tree`: the account has a hierarchical namespace, whose names come that way. Each page is in one of several orders,
+    which cannot be told from few names; sorted like this it is safe to hand out by the rules of `Listing` in any.
+    """
 
     entries: tuple[Entry, ...]
     marker: str
+    tree: bool = False
 
     def follows(self, edge: "Edge") -> bool:
-        """Whether all of it lies after the page that ended there, in either order; a folder may show on both."""
-        first = self.entries[0]
-        if first.name > edge.entry.name or (first.info is None and first == edge.entry):
+        """Whether all of it lies after the page that ended there, in one of its orders; a folder may show on both."""
+        if self.entries[0].info is None and self.entries[0] == edge.entry:
             return True
-        return min(utf16(entry.name) for entry in self.entries) > edge.unit_name
+        return any(
+            min(order(entry.name) for entry in self.entries) > order(name)
+            for order, name in zip(_orders(tree=self.tree), edge.names, strict=False)
+        )
 
     def edge(self) -> "Edge":
         """Where it ends."""
         last = self.entries[-1]
-        if last.name.isascii():
-            return Edge(last, utf16(last.name))
-        return Edge(last, max(utf16(entry.name) for entry in self.entries))
+        names = tuple(
+            max((entry.name for entry in self.entries), key=order) for order in _orders(tree=self.tree)
+        )
+        return Edge(last, names)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The end of a page: its last entry in byte order, and its greatest name in 16-bit units."""
+    """The end of a page: its last entry, and its greatest name in each of its orders."""
 
     entry: Entry
-    unit_name: bytes
+    names: tuple[bytes, ...]
 
 
 def ask(wanted: Wanted, marker: str) -> Ask:
@@ -72,14 +80,15 @@ def parse(body: bytes, dialect: Dialect, wanted: Wanted) -> Page:
     """Raises ValueError when it is not one whole document with what was asked for, in one of the two orders."""
     document = Document(body, "EnumerationResults")
     blobs, marker = next(document.all("Blobs"), None), next(document.all("NextMarker"), None)
+    tree = b"<ResourceType>" in body
     if blobs is None or marker is None:
         raise BrokenXml("the page does not say what it holds, or where it ends")
     tag = document.tag("Blob")
     objects = [Entry((info := _object(document, one, dialect)).key, info) for one in blobs if one.tag == tag]
     folder = document.tag("BlobPrefix")
     folders = [Entry(name_of(document, one), None) for one in blobs if one.tag == folder]
-    _check_names(objects, folders, wanted)
-    return Page(_joined(objects, folders), marker.text or "")
+    _check_names(objects, folders, wanted, _orders(tree=tree))
+    return Page(_joined(objects, folders, _orders(tree=tree)[-1]), marker.text or "", tree)
 
 
 def name_of(document: Document, element: Element) -> bytes:
@@ -95,6 +104,17 @@ def utf16(name: bytes) -> bytes:
     return name.decode(errors="surrogateescape").encode("utf-16-be", "surrogatepass")
 
 
+def _directory(name: bytes) -> bytes:
+    """What a name is sorted by where all below a directory comes right after it."""
+    return name.replace(b"/", b"\0")
+
+
+def _orders(*, tree: bool) -> tuple[Order, ...]:
+    """In which orders a page may be; names of a tree are known to come by directories (clouds.md B7 row 3)."""
+    flat: tuple[Order, ...] = (bytes, utf16)
+    return (*flat, _directory, lambda name: utf16(_directory(name))) if tree else flat
+
+
 def _object(document: Document, element: Element, dialect: Dialect) -> ObjectInfo:
     told = element.find(document.tag("Properties"))
     size = "" if told is None else document.text("Content-Length", told)
@@ -108,11 +128,13 @@ def _object(document: Document, element: Element, dialect: Dialect) -> ObjectInf
     return ObjectInfo(name_of(document, element), int(size), modified, etag, word, state)
 
 
-def _check_names(objects: Sequence[Entry], folders: Sequence[Entry], wanted: Wanted) -> None:
+def _check_names(
+    objects: Sequence[Entry], folders: Sequence[Entry], wanted: Wanted, orders: Sequence[Order]
+) -> None:
     prefix, end = wanted.prefix, wanted.delimiter.encode()
     for entries in (objects, folders):
         names = [entry.name for entry in entries]
-        if not _increasing(names) and not _increasing([utf16(name) for name in names]):
+        if not any(_increasing([order(name) for name in names]) for order in orders):
             raise BrokenXml("the page is out of order")
         if not all(name and name.startswith(prefix) for name in names):
             raise BrokenXml("the page holds a name outside the prefix")
@@ -126,8 +148,8 @@ def _increasing(names: Sequence[bytes]) -> bool:
     return all(earlier <= later for earlier, later in pairwise(names))
 
 
-def _joined(objects: list[Entry], folders: list[Entry]) -> tuple[Entry, ...]:
-    found = sorted([*objects, *folders], key=attrgetter("name"))
+def _joined(objects: list[Entry], folders: list[Entry], order: Order) -> tuple[Entry, ...]:
+    found = sorted([*objects, *folders], key=lambda entry: order(entry.name))
     for earlier, later in pairwise(found):
         if earlier.name == later.name and earlier != later:
             raise BrokenXml("the page holds a name twice")

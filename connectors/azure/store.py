@@ -14,6 +14,7 @@ from connectors.objects import (
     Condition,
     FolderPage,
     Guard,
+    ObjectHead,
     ObjectPage,
     OpenUpload,
     Pace,
@@ -25,6 +26,8 @@ from connectors.objects import (
 from connectors.s3.listing import Wanted
 from connectors.s3.store import S3Store
 from engine.failures import Operation
+
+_DIRECTORY = "hdi_isfolder"
 
 
 class AzureStore(S3Store):
@@ -59,7 +62,12 @@ class AzureStore(S3Store):
 
     async def read(self, key: bytes, guard: Guard, part: ByteRange | None = None) -> ReadAnswer:
         """See `Reader`. The ETag is that of one version, and listings name no other."""
-        return await super().read(key, replace(guard, version=""), part)
+        answer = await super().read(key, replace(guard, version=""), part)
+        return replace(answer, head=_plain(answer.head))
+
+    async def head(self, key: bytes) -> ObjectHead:
+        """See `Reader`."""
+        return _plain(await super().head(key))
 
     async def put(
         self, key: bytes, block: Block, options: WriteOptions, condition: Condition, pace: Pace | None = None
@@ -101,3 +109,9 @@ class AzureStore(S3Store):
     async def restore(self, key: bytes, days: int, tier: str) -> None:
         """See `Restorer`: permanent, `days` have no meaning here."""
         await writes.restore(self._channel, key, tier)
+
+
+def _plain(head: ObjectHead) -> ObjectHead:
+    """Without the mark of a directory, which is no metadata of anybody's and could be kept nowhere else."""
+    kept = tuple(pair for pair in head.properties.metadata if pair[0] != _DIRECTORY)
+    return replace(head, properties=replace(head.properties, metadata=kept))

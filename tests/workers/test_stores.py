@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from pydantic import SecretStr
 
+from connectors.azure.connection import credentials_in
 from connectors.endpoints import parse_endpoints
 from connectors.errors import Fatal
 from connectors.locations import Credentials
 from connectors.wire import Wire
-from engine.failures import Meaning, Side
+from engine.failures import Meaning, Side, trf_code
 from engine.spec import CloudType, DestinationNode, ListFile, SourceNode, TaskSpec, TaskType
 from ledger.seal import SealError
 from ledger.values import TaskFacts, TaskId
@@ -112,6 +113,19 @@ async def test_a_store_that_cannot_be_named_is_fatal_and_leaves_no_secret_behind
         await stores.open(given)
     assert caught.value.meaning is meaning
     assert secrets.blot("source-secret") == "source-secret"
+
+
+async def test_a_connection_string_is_hidden_with_its_parts_and_a_broken_one_is_fatal(wire: Wire) -> None:
+    ring, secrets, told = Ring(), Secrets(), facts("westeurope", "box", CloudType.AZURE)
+    stores = TaskStores(wire, ENDPOINTS, ring.find, secrets, lambda: 1)
+    ring.held = keys() | {Side.SOURCE: credentials_in("AccountName=acc;AccountKey=c2VjcmV0a2V5")}
+    pair = await stores.open(told)
+    assert pair.source.name.startswith("acc.blob.core.windows.net/box@")
+    assert secrets.blot("key c2VjcmV0a2V5") == "key [secret]"
+    ring.held = keys() | {Side.SOURCE: Credentials("acc", SecretStr("AccountName=acc;AccountKey=!"))}
+    with pytest.raises(Fatal) as caught:
+        await stores.open(told)
+    assert trf_code(caught.value.meaning, Side.SOURCE, caught.value.operation) == "TRF.0161"
 
 
 async def test_wiped_credentials_are_fatal_and_never_those_of_the_host(
