@@ -117,14 +117,18 @@ def _orders(*, tree: bool) -> tuple[Order, ...]:
 
 def _object(document: Document, element: Element, dialect: Dialect) -> ObjectInfo:
     told = element.find(document.tag("Properties"))
-    size = "" if told is None else document.text("Content-Length", told)
-    modified = 0 if told is None else http_date_ms(document.text("Last-Modified", told))
-    if told is None or not (size.isascii() and size.isdigit()) or not modified:
+    if told is None:
+        raise BrokenXml("an entry without properties")
+    # One walk over the fields: this sets the speed of every listing.
+    space = len(document.tag(""))
+    fields = {child.tag[space:]: child.text or "" for child in told}
+    size, modified = fields.get("Content-Length", ""), http_date_ms(fields.get("Last-Modified", ""))
+    if not (size.isascii() and size.isdigit()) or not modified:
         raise BrokenXml("an entry without size or date")
-    word, state = document.text("AccessTier", told), Availability.READABLE
+    word, state = fields.get("AccessTier", ""), Availability.READABLE
     if word in dialect.archived_classes:
-        state = dialect.availability(word, archive_status=document.text("ArchiveStatus", told))
-    etag = plain_etag(document.text("Etag", told))
+        state = dialect.availability(word, archive_status=fields.get("ArchiveStatus", ""))
+    etag = plain_etag(fields.get("Etag", ""))
     return ObjectInfo(name_of(document, element), int(size), modified, etag, word, state)
 
 
