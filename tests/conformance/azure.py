@@ -84,17 +84,24 @@ class AzureHarness(Harness):
 @contextmanager
 def azurite_server() -> Iterator[AzureHarness]:
     """Azurite, with the account that all tests use."""
+    with azurite_url() as url:
+        yield AzureHarness(
+            AZURITE,
+            "Azure",
+            lambda name: _create(url, name),
+            f'endpoint: "{url}", dialect: azure',
+            gaps=_OF_THE_SERVICE | _OF_AZURITE,
+        )
+
+
+@contextmanager
+def azurite_url() -> Iterator[str]:
+    """Where Azurite listens; its one account is `AK` with `KEY`."""
     port = free_port()
     command = [*azurite(), "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"]
     command += ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
     with running(command, port, {**os.environ, "AZURITE_ACCOUNTS": f"{AK}:{KEY}"}):
-        yield AzureHarness(
-            AZURITE,
-            "Azure",
-            lambda name: _create(f"http://127.0.0.1:{port}", name),
-            f'endpoint: "http://127.0.0.1:{port}", dialect: azure',
-            gaps=_OF_THE_SERVICE | _OF_AZURITE,
-        )
+        yield f"http://127.0.0.1:{port}"
 
 
 def sdk_client(url: str, account: str = AK, key: str = KEY) -> BlobServiceClient:

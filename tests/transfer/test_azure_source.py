@@ -1,13 +1,16 @@
 """Azure as the source of an OBS bucket, on a server that verifies Shared Key."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import shake_128
 from typing import Any
 
 import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 from pydantic import SecretStr
 
 from connectors.azure.connection import credentials_in
@@ -20,6 +23,8 @@ from engine.spec import CloudType, SourceNode, StoragePolicy
 from ledger.pool import Pool
 from ledger.postgres import PostgresLedger
 from ledger.values import TaskFacts
+from tests.conformance import azure
+from tests.conformance.azure import sdk_client
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.server import StoreServer
 from tests.transfer.test_migration import AWKWARD, MIB
@@ -52,7 +57,9 @@ class AzureStores(LocalStores):
 
 
 @asynccontextmanager
-async def _opened(database_url: str, source_keys: Credentials = BY_KEY) -> AsyncIterator[World]:
+async def _opened(
+    database_url: str, source_keys: Credentials = BY_KEY, azurite: str = ""
+) -> AsyncIterator[World]:
     source = await StoreServer.start(
         StoreConfig(keys={ACCOUNT: Account(KEY)}, buckets=["from"], dialect="azure", max_meta_bytes=8 << 10)
     )
@@ -64,7 +71,10 @@ async def _opened(database_url: str, source_keys: Credentials = BY_KEY) -> Async
         await pool.execute("INSERT INTO domain VALUES ('d1', 'd1')")
         await pool.execute("INSERT INTO project (id, domain_id, name) VALUES ('p1', 'd1', 'p1')")
         stores = AzureStores(
-            wire, _endpoints(source, destination), Credentials(AK, SecretStr(SK)), source_keys
+            wire,
+            _endpoints(azurite or source.url, "elsewhere" if azurite else "*", destination),
+            Credentials(AK, SecretStr(SK)),
+            source_keys,
         )
         yield World(source, destination, pool, PostgresLedger(pool, lease_seconds=20.0), stores)
     finally:
@@ -74,9 +84,10 @@ async def _opened(database_url: str, source_keys: Credentials = BY_KEY) -> Async
         await destination.stop()
 
 
-def _endpoints(source: StoreServer, destination: StoreServer) -> Endpoints:
+def _endpoints(source: str, region: str, destination: StoreServer) -> Endpoints:
+    """A line for another region allows the host, and leaves it to the connection string to name it."""
     return parse_endpoints(
-        f"- {{cloud_type: Azure, region: '*', endpoint: '{source.url}', dialect: azure}}\n"
+        f"- {{cloud_type: Azure, region: '{region}', endpoint: '{source}', dialect: azure}}\n"
         f"- {{cloud_type: HEC, region: '*', endpoint: 'http://obs.hec.test:{destination.port}', dialect: obs,"
         f" connect: '127.0.0.1:{destination.port}'}}\n"
     )
@@ -189,3 +200,39 @@ async def test_a_wrong_key_stops_the_task(database_url: str) -> None:
         world.source.put("from", b"key", b"x")
         ended = await world.migrate(replace(SPEC, source=SOURCE))
         assert (ended.status, ended.code) == (4, "TRF.0151")
+
+
+def _fill_azurite(url: str) -> tuple[dict[bytes, bytes], str]:
+    """Blobs that the vendor's SDK wrote, and a connection string with a SAS that may read and list."""
+    names = [
+        *(f"many/{number:03}" for number in range(130)),
+        "sp ace+%41",
+        "uni-é中",
+        "q?m#f",
+        "a//b",
+        "end/",
+    ]
+    wanted = {name.encode(): b"of " + name.encode() for name in [*names, "wide/\uff21", "wide/😀"]}
+    wanted |= {b"size/%d" % size: _body(size) for size in (0, 1, 5 * MIB, 17 * MIB)}
+    with sdk_client(url) as client:
+        box = client.create_container("from")
+        for key, body in wanted.items():
+            box.upload_blob(key.decode(), body, metadata={"k1": "v 2"}, validate_content=True)
+    rights, kinds = AccountSasPermissions.from_string("rl"), ResourceTypes.from_string("co")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    sas = generate_account_sas(azure.AK, azure.KEY, kinds, rights, until)
+    return wanted, f"BlobEndpoint={url}/{azure.AK};SharedAccessSignature={sas}"
+
+
+async def test_what_the_sdk_wrote_on_azurite_arrives_by_a_sas(database_url: str) -> None:
+    with azure.azurite_url() as url:
+        wanted, connection_string = await asyncio.to_thread(_fill_azurite, url)
+        async with _opened(database_url, credentials_in(connection_string), url) as world:
+            ended = await world.migrate(replace(SPEC, source=SOURCE, enable_metadata_migration=True))
+            assert (ended.status, ended.tally()) == (5, (len(wanted), len(wanted), 0, 0)), ended.outcomes[:3]
+            assert set(world.data_keys()) == set(wanted)
+            for key, body in wanted.items():
+                seen = _seen(world.destination, "into", key)
+                assert (seen.body, seen.metadata) == (body, {"k1": "v 2"}), key
+            evidence = {line.split(b"\t")[4] for line in world.records("success")}
+            assert evidence == {b"e2e", b"provider"}
