@@ -127,12 +127,14 @@ class Deleter(Protocol):
         ...
 
 
+@runtime_checkable
 class Restorer(Protocol):
     async def restore(self, key: bytes, days: int, tier: str) -> None:
         """Ask an archived object back for `days` (0: as the store has it); `head` shows when it can be read.
 
-        `tier` is Expedited, Standard or Bulk (clouds.md C2). Idempotent: a restore that runs, or has ended, is no
-        error. Rejected when the object is not archived or the tier does not fit its class.
+        `tier` is Expedited, Standard, Bulk or "" for a class that has one speed (clouds.md C2). Idempotent: a restore
+        that runs, or has ended, is no error. Rejected when the object is not archived or the tier does not fit its
+        class. What it does to the source is `Traits.restore`.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from connectors.errors import Changed, Fatal, NotFound, PreconditionFailed, Rejected, StoreError
+from connectors.errors import Archived, Changed, Fatal, NotFound, PreconditionFailed, Rejected, StoreError
 from connectors.objects import ANY, Block, Condition, WriteOptions, Written
 from engine.evidence import Level
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
@@ -19,6 +19,7 @@ from workers.transfer.leases import Lease
 from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
 from workers.transfer.reading import read_whole
+from workers.transfer.restoring import Restoring
 from workers.transfer.subjects import Subject
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 
@@ -36,15 +37,19 @@ class Copier:
         self._budget = budget
         self._decider = Decider(context, claim.decided_ms)
         self._large = LargeCopy(context, lease, claim, budget)
+        self.restoring = Restoring(context, claim)
         # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
         self.completed: list[UploadRow] = []
 
-    async def copy(self, idx: int, entry: Entry) -> Outcome:
-        """What became of one object. Raises Fatal and LeaseLost; every other failure is its outcome."""
+    async def copy(self, idx: int, entry: Entry) -> Outcome | None:
+        """What became of one object; None while it is being restored.
+
+        Raises Fatal and LeaseLost; every other failure is its outcome.
+        """
         key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
         subject = Subject.of(idx, entry, key)
         try:
-            return await self._rounds(subject)
+            return await self._unless_archived(subject)
         except Fatal:
             raise
         except StoreError as error:
@@ -54,6 +59,16 @@ class Copier:
         except TooLarge as error:
             word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
             return self._failed(subject, word, str(error))
+
+    async def _unless_archived(self, subject: Subject) -> Outcome | None:
+        if await self.restoring.runs(subject.listed):
+            return None
+        try:
+            return await self._rounds(subject)
+        except Archived as refusal:
+            if not await self.restoring.asked(subject.listed, refusal):
+                raise
+        return None
 
     async def _rounds(self, listed: Subject) -> Outcome:
         """Again when the source changed, the destination moved, or what landed is not what was sent."""

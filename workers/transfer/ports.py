@@ -143,6 +143,10 @@ class WorkLedger(Protocol):
         """Isolation mode: which object is about to be touched (so a crash names it)."""
         ...
 
+    async def note_restoring(self, claim: UnitClaim) -> bool:
+        """Objects of the unit have been asked back: whoever claims it next looks before it reads."""
+        ...
+
     async def find_upload(self, claim: UnitClaim, idx: int) -> UploadRow | None:
         """The live upload of this object, with its parts."""
         ...

@@ -14,7 +14,7 @@ from workers.transfer.copying import Copier
 from workers.transfer.cutting import until_stopped
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
-from workers.transfer.signals import LeaseLost, Stopped
+from workers.transfer.signals import LeaseLost, Stopped, Waiting
 from workers.transfer.together import together
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,10 @@ class UnitWork:
         self._copier: ObjectWork = Copier(context, lease, claim, budget)
 
     async def run(self) -> None:
-        """Until every object has its outcome; what is done is journalled first. Raises Stopped, LeaseLost, Fatal."""
+        """Until every object has its outcome; what is done is journalled first.
+
+        Raises Waiting, Stopped, LeaseLost, Fatal.
+        """
         entries = decode(self._claim.manifest)
         left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
         flusher = asyncio.ensure_future(self._journal.run())
@@ -54,8 +57,11 @@ class UnitWork:
             await asyncio.gather(flusher, return_exceptions=True)
             if not self._lease.lost:
                 await self._journal.flush()
-        if not self._journal.closed:
-            raise Stopped
+                await self._note_restoring()
+        if self._journal.closed:
+            return
+        pause = self._copier.restoring.pause
+        raise Stopped if pause is None or self._context.stopping.is_set() else Waiting(pause)
 
     def _lanes(self, n: int) -> int:
         return 1 if self._isolated else min(n, self._context.limits.runners)
@@ -72,7 +78,8 @@ class UnitWork:
                 return
             self._lease.check()
             outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
-            await self._noted(outcome)
+            if outcome is not None:
+                await self._noted(outcome)
             await self._close_uploads()
 
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
@@ -87,7 +94,11 @@ class UnitWork:
             raise LeaseLost
         return None
 
-    async def _copied(self, idx: int, entry: Entry) -> Outcome:
+    async def _note_restoring(self) -> None:
+        if self._copier.restoring.new:
+            await self._context.ledger.note_restoring(self._claim)
+
+    async def _copied(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which the unit breaks again and again fails alone."""
         try:
             return await self._copier.copy(idx, entry)
