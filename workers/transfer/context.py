@@ -42,6 +42,9 @@ class TaskContext:
     open_ranges: Callable[[], int]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streak: Streak = field(default_factory=Streak)
+    # When a side's keys were last seen to be good, in monotonic seconds.
+    trusted: dict[Side, float] = field(default_factory=dict)
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
     conditional: bool | None = None
     allowance: ByteBudget | None = None

@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from connectors.errors import Archived, Changed, Fatal, NotFound, PreconditionFailed, Rejected, StoreError
+from connectors.errors import (
+    Archived,
+    Changed,
+    Denied,
+    Fatal,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    StoreError,
+)
 from connectors.objects import ANY, Block, Condition, WriteOptions, Written
 from engine.evidence import Level
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
@@ -21,6 +30,7 @@ from workers.transfer.options import write_options
 from workers.transfer.reading import read_whole
 from workers.transfer.restoring import Restoring
 from workers.transfer.subjects import Subject
+from workers.transfer.suspicion import check_keys
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 
 ROUNDS = 3
@@ -52,6 +62,9 @@ class Copier:
             return await self._unless_archived(subject)
         except Fatal:
             raise
+        except Denied as error:
+            await check_keys(self._context, error.side or Side.DESTINATION)
+            return self._refused(subject, error)
         except StoreError as error:
             return self._refused(subject, error)
         except Inconsistent as problem:
