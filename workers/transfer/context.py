@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from connectors.objects import Pace
+from engine.endpoint import Found
 from engine.failures import Side
 from engine.parts import quarter_second_piece
 from engine.states import TaskStatus
@@ -46,7 +47,9 @@ class TaskContext:
     trusted: dict[Side, float] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    conditional: bool | None = None
+    found: Found = field(default_factory=Found)
+    measured: bool = False
+    measured_parts: bool = False
     allowance: ByteBudget | None = None
 
     def obey(self, control: Control | None) -> None:

@@ -12,7 +12,7 @@ from connectors.errors import (
     Rejected,
     StoreError,
 )
-from connectors.objects import ANY, Block, Condition, WriteOptions, Written
+from connectors.objects import ANY, Block, WriteOptions, Written
 from engine.evidence import Level
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key
@@ -24,6 +24,7 @@ from ledger.values import UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.decisions import Decider
+from workers.transfer.endpoint import measure
 from workers.transfer.leases import Lease
 from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
@@ -103,7 +104,7 @@ class Copier:
                 word = "UPLOAD_DST_OBJ_FAILURE"
                 raise Inconsistent(word, f"the destination holds {problem.etag}") from problem
             case Contradicted():
-                return replace(subject, condition=self._over(problem.etag), ours=problem.etag)
+                return replace(subject, condition=self._decider.condition(problem.etag), ours=problem.etag)
             case Changed() if not last:
                 return await self._decider.source_seen(subject)
             case PreconditionFailed() if not last:
@@ -120,6 +121,9 @@ class Copier:
         return self._succeeded(subject, landing.written, weigh(self._context, landing))
 
     async def _once_large(self, subject: Subject) -> Outcome:
+        await measure(self._context, parts=True)
+        if not self._context.found.holds("conditional_complete"):
+            subject = replace(subject, condition=ANY)
         landing, upload = await self._large.copy(subject, self._decider.check_free)
         try:
             level = weigh(self._context, landing)
@@ -157,9 +161,6 @@ class Copier:
             return Written(
                 head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms
             )
-
-    def _over(self, etag: str) -> Condition:
-        return Condition(etag=etag) if self._context.pair.destination.traits.conditional_put else ANY
 
     def _succeeded(self, subject: Subject, written: Written, level: Level) -> Outcome:
         return self._outcome(

@@ -102,7 +102,8 @@ class LargeCopy:
 
     def _adopted(self, part: Part, plan: PartPlan) -> StoredPart | None:
         whole = 1 <= part.number <= plan.count and part.size == plan.range(part.number)[1]
-        if not (whole and self._store.traits.etag_is_md5 and MD5.fullmatch(part.etag)):
+        hashed = self._store.traits.etag_is_md5 and self._context.found.holds("etag_is_md5")
+        if not (whole and hashed and MD5.fullmatch(part.etag)):
             return None
         return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), None)
 

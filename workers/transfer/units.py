@@ -12,6 +12,7 @@ from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.copying import Copier
 from workers.transfer.cutting import until_stopped
+from workers.transfer.endpoint import measure
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
 from workers.transfer.signals import LeaseLost, Stopped, Waiting
@@ -50,8 +51,8 @@ class UnitWork:
         left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
         flusher = asyncio.ensure_future(self._journal.run())
         try:
-            lanes = together(self._lane(left) for _ in range(self._lanes(len(entries))))
-            await until_stopped(self._context, self._lease, lanes, flusher)
+            body = self._all(left, self._lanes(len(entries)))
+            await until_stopped(self._context, self._lease, body, flusher)
         finally:
             flusher.cancel()
             await asyncio.gather(flusher, return_exceptions=True)
@@ -62,6 +63,10 @@ class UnitWork:
             return
         pause = self._copier.restoring.pause
         raise Stopped if pause is None or self._context.stopping.is_set() else Waiting(pause)
+
+    async def _all(self, left: Iterator[tuple[int, Entry]], lanes: int) -> None:
+        await measure(self._context)
+        await together(self._lane(left) for _ in range(lanes))
 
     def _lanes(self, n: int) -> int:
         return 1 if self._isolated else min(n, self._context.limits.runners)

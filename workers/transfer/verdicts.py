@@ -45,19 +45,20 @@ class Landing:
 def weigh(context: TaskContext, landing: Landing) -> Level:
     """How well the copy is proven. Raises Contradicted, or Inconsistent when OMS's check or the minimum fails."""
     spec, traits = context.facts.spec, context.pair.destination.traits
-    subject, written = landing.subject, landing.written
+    subject, written, found = landing.subject, landing.written, context.found
+    etag_rule = "etag_is_md5" if landing.md5 else "etag_of_parts"
     proof = Proof(
         etag=landing.etag,
         md5=landing.md5,
         crc64=landing.crc64,
-        md5_enforced=traits.md5_enforced,
+        md5_enforced=traits.md5_enforced and found.holds("md5_refused"),
         destination_etag=written.etag,
         destination_crc64=written.crc64,
         encryption=str(written.encryption),
         source_etag=landing.source_md5 or subject.etag,
         source_crc64=landing.source_crc64,
     )
-    if contradicted(proof, etag_is_md5=traits.etag_is_md5):
+    if contradicted(proof, etag_is_md5=traits.etag_is_md5 and found.holds(etag_rule)):
         raise Contradicted(written.etag)
     landed = Landed(
         source_size=subject.size,
