@@ -13,6 +13,7 @@ from connectors.objects import (
     BucketInfo,
     ByteRange,
     Condition,
+    Encryption,
     FolderPage,
     Guard,
     ObjectHead,
@@ -21,6 +22,7 @@ from connectors.objects import (
     Pace,
     Part,
     ReadAnswer,
+    Tags,
     WriteOptions,
     Written,
 )
@@ -136,6 +138,20 @@ class Restorer(Protocol):
         that runs, or has ended, is no error. Rejected when the object is not archived or the tier does not fit its
         class. What it does to the source is `Traits.restore`.
         """
+        ...
+
+
+@runtime_checkable
+class TagReader(Protocol):
+    async def tags(self, key: bytes) -> Tags:
+        """The tags of an object; a write takes them with `WriteOptions.tags` where `Traits.tags` holds."""
+        ...
+
+
+@runtime_checkable
+class DefaultEncryption(Protocol):
+    async def default_encryption(self) -> Encryption:
+        """What the bucket does to objects that ask for nothing. Denied to who may not know."""
         ...
 
 

@@ -35,5 +35,6 @@ class Traits:
     max_key_bytes: int = 1024
     always_encrypts: bool = False
     restore: RestoreKind = RestoreKind.TIMED
+    tags: bool = True
     window_start: int = 16
     window_max: int = 512

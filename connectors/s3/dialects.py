@@ -227,6 +227,7 @@ KS3 = Dialect(
         conditional_put=False,
         conditional_complete=False,
         window_max=64,
+        tags=False,
     ),
 )
 
@@ -256,6 +257,7 @@ BOS = Dialect(
         min_part=100 << 10,
         window_start=32,
         window_max=128,
+        tags=False,
     ),
 )
 

@@ -36,6 +36,8 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
     result += [(f"{prefix}meta-{name}", value) for name, value in properties.metadata.items()]
     if properties.storage_class != "STANDARD" or request.flavor.class_always_shown:
         result.append((prefix + "storage-class", request.flavor.class_name(properties.storage_class)))
+    if properties.tags:
+        result.append((request.prefix + "tagging-count", str(len(properties.tags))))
     result += encryption_headers(request, properties)
     result += version_headers(request, service.bucket(request.bucket), version)
     result += _restore_header(service, request, version)
@@ -78,6 +80,16 @@ def read(service: Service, request: Request) -> Response:
     if not head_only:
         response.reader = Reader(service.storage.files, version.body, start, end)
     return response
+
+
+def read_tags(service: Service, request: Request) -> Response:
+    """GET ?tagging of an object."""
+    tags = service.object(request).properties.tags
+    shown = [
+        b"<Tag>%b%b</Tag>" % (xml.element("Key", name), xml.element("Value", value))
+        for name, value in tags.items()
+    ]
+    return xml.answer(request, "Tagging", b"<TagSet>%b</TagSet>" % b"".join(shown))
 
 
 def check_digest(service: Service, request: Request, body: Body) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from connectors.objects import Pace
+from connectors.objects import Encryption, Pace
 from engine.endpoint import Found
 from engine.failures import Side
 from engine.parts import quarter_second_piece
@@ -47,6 +47,8 @@ class TaskContext:
     trusted: dict[Side, float] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    default_encryption: Encryption | None = None
+    encrypting: asyncio.Lock = field(default_factory=asyncio.Lock)
     found: Found = field(default_factory=Found)
     measured: bool = False
     measured_parts: bool = False

@@ -118,7 +118,7 @@ class Copier:
             return await self._once_large(subject)
         async with self._context.allowed(subject.size), self._budget.hold(max(subject.size, 1 << 12)):
             landing = await self._small(subject)
-        return self._succeeded(subject, landing.written, weigh(self._context, landing))
+        return self._succeeded(subject, landing, weigh(self._context, landing))
 
     async def _once_large(self, subject: Subject) -> Outcome:
         await measure(self._context, parts=True)
@@ -131,16 +131,17 @@ class Copier:
             await self._context.ledger.close_upload(upload)
             raise
         self.completed.append(upload)
-        return self._succeeded(subject, landing.written, level)
+        return self._succeeded(subject, landing, level)
 
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
+        options = await write_options(self._context, subject, head)
         await self._decider.check_free(subject)
         self._lease.check()
-        written = await self._put(subject, block, write_options(self._context, subject, head))
+        written = await self._put(subject, block, options)
         md5 = block.md5.hex()
         told = head.md5.hex() if head.md5 is not None else ""
-        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told)
+        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told, options.left)
 
     async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
         """Refused because our own earlier request landed after all counts as written."""
@@ -162,13 +163,14 @@ class Copier:
                 head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms
             )
 
-    def _succeeded(self, subject: Subject, written: Written, level: Level) -> Outcome:
+    def _succeeded(self, subject: Subject, landing: Landing, level: Level) -> Outcome:
         return self._outcome(
             subject,
             OutcomeKind.OK,
             evidence=level.word,
             strength="weak" if subject.weak else "strong",
-            dst_etag=written.etag,
+            dst_etag=landing.written.etag,
+            detail=landing.left,
         )
 
     def _skipped(self, subject: Subject, rule: Rule) -> Outcome:

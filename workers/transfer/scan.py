@@ -11,6 +11,7 @@ from engine.spec import TaskType
 from ledger.values import Desired, ListedPage, RangeClaim
 from workers.transfer.context import TaskContext
 from workers.transfer.destination import DestinationListing
+from workers.transfer.encrypting import encrypts_by_default
 from workers.transfer.leases import Lease
 from workers.transfer.listing import pages
 from workers.transfer.sifting import Sifted, Sifter
@@ -45,6 +46,8 @@ class RangeScan:
 
     async def run(self) -> None:
         """To the end of the range. Raises Stopped, LeaseLost, StoreError."""
+        if await encrypts_by_default(self._context):
+            self._sifter = Sifter(self._context, check_encryption=True)
         page_no, after = self._claim.page_no, self._start
         async with aclosing(pages(self._context, self._claim, self._start)) as listed:
             async for page in listed:

@@ -31,7 +31,8 @@ class Sifted:
 class Sifter:
     """Applies a task's policy to listed objects."""
 
-    def __init__(self, context: TaskContext) -> None:
+    def __init__(self, context: TaskContext, *, check_encryption: bool = False) -> None:
+        self._check_encryption = check_encryption
         self._context = context
         self._spec = context.facts.spec
         self._clock = context.clock
@@ -83,6 +84,7 @@ class Sifter:
             Existing(item.size, item.modified_ms, item.etag),
             self._spec.overwrite,
             want_kms=self._spec.enable_kms,
+            check_encryption=self._check_encryption,
         )
         match verdict:
             case Skip(rule):

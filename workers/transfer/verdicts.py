@@ -30,7 +30,8 @@ class Contradicted(Exception):
 class Landing:
     """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
 
-    `source_md5` is what the source tells beside its ETag, "" when it tells none.
+    `source_md5` is what the source tells beside its ETag, "" when it tells none; `left` names what of the source object
+    did not come along.
     """
 
     subject: Subject
@@ -40,6 +41,7 @@ class Landing:
     crc64: int | None
     source_crc64: int | None
     source_md5: str = ""
+    left: str = ""
 
 
 def weigh(context: TaskContext, landing: Landing) -> Level:
