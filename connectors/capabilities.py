@@ -155,6 +155,13 @@ class DefaultEncryption(Protocol):
         ...
 
 
+@runtime_checkable
+class FileSystemTeller(Protocol):
+    async def is_file_system(self) -> bool:
+        """Whether the bucket is a parallel file system, whose names are paths."""
+        ...
+
+
 class ServerSideCopier(Protocol):
     async def copy(
         self, source_bucket: str, source_key: bytes, key: bytes, options: WriteOptions

@@ -115,6 +115,10 @@ class S3Store:
         """See `TagReader`."""
         return await tags.tags(self._channel, key)
 
+    async def is_file_system(self) -> bool:
+        """See `FileSystemTeller`; nothing is asked where the vendor has none."""
+        return self._channel.dialect.file_systems and await buckets.is_file_system(self._channel)
+
     async def default_encryption(self) -> Encryption:
         """See `DefaultEncryption`."""
         return await tags.default_encryption(self._channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import uuid
 from urllib.parse import unquote_to_bytes
 
@@ -136,6 +137,8 @@ def write(service: Service, request: Request) -> Response:
         check_write(request, bucket)
     body = request.body
     assert body is not None
+    if bucket.flags.file_system:
+        request.key = _as_path(request.key, body.size)
     if body.size > service.config.max_put_size:
         raise S3Error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
     check_digest(service, request, body)
@@ -148,6 +151,12 @@ def write(service: Service, request: Request) -> Response:
     service.storage.put(bucket, version)
     headers = [("ETag", f'"{request.flavor.etag(etag)}"'), *stored_headers(request, bucket, version)]
     return Response(200, headers)
+
+
+def _as_path(key: bytes, size: int) -> bytes:
+    if key.endswith(b"/") and size:
+        raise S3Error(400, "InvalidArgument", "A directory must be empty")
+    return re.sub(rb"/{2,}", b"/", key)
 
 
 def stored_headers(request: Request, bucket: Bucket, version: Version) -> list[tuple[str, str]]:

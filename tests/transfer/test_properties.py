@@ -123,3 +123,28 @@ async def test_a_bucket_that_does_not_encrypt_costs_one_question_and_no_head(wor
     assert (ended.status, ended.tally()) == (5, (20, 0, 20, 0))
     assert world.destination.counters().requests("get_encryption") == 1
     assert world.destination.counters().requests("head") == 0
+
+
+@pytest.mark.check(37)
+async def test_a_parallel_file_system_gets_no_name_that_it_would_change(world: World) -> None:
+    world.stores.endpoints = endpoints_of(
+        world.source.url, world.destination.url, dialect="obs", addressing="path"
+    )
+    world.destination.create_bucket("into", file_system=True)
+    for key, body in ((b"a//b", b"x"), (b"dir/", b""), (b"dir/file", b"x"), (b"full/", b"x")):
+        world.source.put("from", key, body)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (4, (4, 2, 0, 2)), ended.outcomes
+    assert world.data_keys() == [b"dir/", b"dir/file"]
+    failed = [line.split(b"\t") for line in world.records("failed")]
+    assert [(one[0], one[3]) for one in failed] == [
+        (b"DST_OBJ_KEY_INVALID", b"a//b"),
+        (b"DST_OBJ_KEY_INVALID", b"full/"),
+    ]
+
+
+async def test_who_pays_for_requests_may_read(world: World) -> None:
+    world.source.create_bucket("from", requester_pays=True)
+    world.source.put("from", b"a", b"x")
+    ended = await world.migrate(replace(SPEC, requester_pays=True))
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.row

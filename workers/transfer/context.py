@@ -48,7 +48,8 @@ class TaskContext:
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
     default_encryption: Encryption | None = None
-    encrypting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    file_system: bool | None = None
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     found: Found = field(default_factory=Found)
     measured: bool = False
     measured_parts: bool = False

@@ -48,9 +48,18 @@ class Copier:
         self._budget = budget
         self._decider = Decider(context, claim.decided_ms)
         self._large = LargeCopy(context, lease, claim, budget)
-        self.restoring = Restoring(context, claim)
+        self._restoring = Restoring(context, claim)
         # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
         self.completed: list[UploadRow] = []
+
+    @property
+    def restoring(self) -> Restoring | None:
+        """What waits to be restored."""
+        return self._restoring
+
+    async def ready(self) -> None:
+        """What the destination really does is known afterwards."""
+        await measure(self._context)
 
     async def copy(self, idx: int, entry: Entry) -> Outcome | None:
         """What became of one object; None while it is being restored.
@@ -75,12 +84,12 @@ class Copier:
             return self._failed(subject, word, str(error))
 
     async def _unless_archived(self, subject: Subject) -> Outcome | None:
-        if await self.restoring.runs(subject.listed):
+        if await self._restoring.runs(subject.listed):
             return None
         try:
             return await self._rounds(subject)
         except Archived as refusal:
-            if not await self.restoring.asked(subject.listed, refusal):
+            if not await self._restoring.asked(subject.listed, refusal):
                 raise
         return None
 

@@ -12,9 +12,9 @@ from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.copying import Copier
 from workers.transfer.cutting import until_stopped
-from workers.transfer.endpoint import measure
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
+from workers.transfer.restoring import Restoring
 from workers.transfer.signals import LeaseLost, Stopped, Waiting
 from workers.transfer.together import together
 
@@ -27,8 +27,17 @@ class ObjectWork(Protocol):
 
     completed: list[UploadRow]
 
-    async def copy(self, idx: int, entry: Entry) -> Outcome:
-        """What became of one object. Raises Fatal and LeaseLost."""
+    async def ready(self) -> None:
+        """To be called before the first object."""
+        ...
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome | None:
+        """What became of one object; None while it is being restored. Raises Fatal and LeaseLost."""
+        ...
+
+    @property
+    def restoring(self) -> Restoring | None:
+        """What waits to be restored; None where nothing ever does."""
         ...
 
 
@@ -61,11 +70,12 @@ class UnitWork:
                 await self._note_restoring()
         if self._journal.closed:
             return
-        pause = self._copier.restoring.pause
+        restoring = self._copier.restoring
+        pause = None if restoring is None else restoring.pause
         raise Stopped if pause is None or self._context.stopping.is_set() else Waiting(pause)
 
     async def _all(self, left: Iterator[tuple[int, Entry]], lanes: int) -> None:
-        await measure(self._context)
+        await self._copier.ready()
         await together(self._lane(left) for _ in range(lanes))
 
     def _lanes(self, n: int) -> int:
@@ -100,7 +110,8 @@ class UnitWork:
         return None
 
     async def _note_restoring(self) -> None:
-        if self._copier.restoring.new:
+        restoring = self._copier.restoring
+        if restoring is not None and restoring.new:
             await self._context.ledger.note_restoring(self._claim)
 
     async def _copied(self, idx: int, entry: Entry) -> Outcome | None:
