@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connectors.objects import Availability, StorageClass
-from connectors.traits import MIB, TIB, Traits
+from connectors.traits import MIB, TIB, RestoreKind, Traits
 
 
 class Signature(StrEnum):
@@ -291,6 +291,8 @@ AZURE = Dialect(
         max_parts=49_999,
         max_object=190 * TIB,
         window_start=64,
+        restore=RestoreKind.PERMANENT,
+        tags=False,
     ),
 )
 

@@ -24,6 +24,7 @@ from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.server import StoreServer
 from tests.transfer.test_migration import AWKWARD, MIB
 from tests.transfer.world import AK, SK, SPEC, LocalStores, World
+from workers.transfer.limits import Limits
 from workers.transfer.ports import StorePair
 
 ACCOUNT, KEY = "sourceaccount", b64encode(b"key of the source").decode()
@@ -189,3 +190,16 @@ async def test_a_wrong_key_stops_the_task(database_url: str) -> None:
         world.source.put("from", b"key", b"x")
         ended = await world.migrate(replace(SPEC, source=SOURCE))
         assert (ended.status, ended.code) == (4, "TRF.0151")
+
+
+async def test_an_archived_blob_is_asked_back_for_good_and_its_line_says_so(database_url: str) -> None:
+    async with _opened(database_url) as world:
+        world.limits = Limits(restore_poll=0.3)
+        world.source.put("from", b"cold", b"was cold", storage_class="GLACIER")
+        world.source.put("from", b"warm", b"warm")
+        ended = await world.migrate(replace(SPEC, source=SOURCE, enable_restore=True))
+        assert (ended.status, ended.tally()) == (5, (2, 2, 0, 0)), ended.outcomes
+        assert world.destination.get("into", b"cold") == b"was cold"
+        lines = {line.split(b"\t")[2]: line.split(b"\t")[5] for line in world.records("success")}
+        assert lines[b"cold"].endswith(b"; moved out of Archive for good")
+        assert b";" not in lines[b"warm"]

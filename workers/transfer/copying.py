@@ -179,7 +179,7 @@ class Copier:
             evidence=level.word,
             strength="weak" if subject.weak else "strong",
             dst_etag=landing.written.etag,
-            detail=landing.left,
+            detail="; ".join(filter(None, (landing.left, self._restoring.note(subject.listed)))),
         )
 
     def _skipped(self, subject: Subject, rule: Rule) -> Outcome:

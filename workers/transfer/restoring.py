@@ -66,6 +66,11 @@ class Restoring:
         self._wait(word)
         return True
 
+    def note(self, entry: Entry) -> str:
+        """What asking back has done to the source object for good, "" if nothing; for an object that was read."""
+        changed = self._kind is RestoreKind.PERMANENT and self._store is not None and self._claim.restoring_ms
+        return f"moved out of {entry.storage_class} for good" if changed and _archived(entry) else ""
+
     async def _ask(self, key: bytes, word: str) -> None:
         """By the fastest tier that the store has for this class."""
         store, context, cloud = self._store, self._context, self._context.facts.spec.source.cloud_type
@@ -100,3 +105,8 @@ def _restorer(context: TaskContext) -> Restorer | None:
     source = context.pair.source
     wanted = context.facts.spec.enable_restore and source.traits.restore is not RestoreKind.NONE
     return source if wanted and isinstance(source, Restorer) else None
+
+
+def _archived(entry: Entry) -> bool:
+    """As it was listed."""
+    return entry.storage_class.upper() == "ARCHIVE"
