@@ -13,6 +13,7 @@ from connectors.objects import (
     BucketInfo,
     ByteRange,
     Condition,
+    Encryption,
     FolderPage,
     Guard,
     ObjectHead,
@@ -21,6 +22,7 @@ from connectors.objects import (
     Pace,
     Part,
     ReadAnswer,
+    Tags,
     WriteOptions,
     Written,
 )
@@ -127,13 +129,36 @@ class Deleter(Protocol):
         ...
 
 
+@runtime_checkable
 class Restorer(Protocol):
     async def restore(self, key: bytes, days: int, tier: str) -> None:
         """Ask an archived object back for `days` (0: as the store has it); `head` shows when it can be read.
 
-        `tier` is Expedited, Standard or Bulk (clouds.md C2). Idempotent: a restore that runs, or has ended, is no
-        error. Rejected when the object is not archived or the tier does not fit its class.
+        `tier` is Expedited, Standard, Bulk or "" for a class that has one speed (clouds.md C2). Idempotent: a restore
+        that runs, or has ended, is no error. Rejected when the object is not archived or the tier does not fit its
+        class. What it does to the source is `Traits.restore`.
         """
+        ...
+
+
+@runtime_checkable
+class TagReader(Protocol):
+    async def tags(self, key: bytes) -> Tags:
+        """The tags of an object; a write takes them with `WriteOptions.tags` where `Traits.tags` holds."""
+        ...
+
+
+@runtime_checkable
+class DefaultEncryption(Protocol):
+    async def default_encryption(self) -> Encryption:
+        """What the bucket does to objects that ask for nothing. Denied to who may not know."""
+        ...
+
+
+@runtime_checkable
+class FileSystemTeller(Protocol):
+    async def is_file_system(self) -> bool:
+        """Whether the bucket is a parallel file system, whose names are paths."""
         ...
 
 

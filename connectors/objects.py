@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# Names and values, in the order the store tells them.
+Tags = tuple[tuple[str, str], ...]
+
 # Awaited with a number of body bytes before they are written to a socket (design.md 3.4).
 Pace = Callable[[int], Awaitable[None]]
 
@@ -92,7 +95,8 @@ class Properties:
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
     """What HEAD (or the headers of a GET) tells of one object. `crc64` is CRC-64/XZ where the store gives it; `md5`
-    the raw digest where the store tells one beside the ETag.
+    the raw digest where the store tells one beside the ETag; `tag_count` how many tags it has, as far as the store
+    says so without being asked.
     """
 
     info: ObjectInfo
@@ -101,6 +105,7 @@ class ObjectHead:
     crc64: int | None = None
     upload_id: str = ""
     md5: bytes | None = None
+    tag_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,16 @@ ABSENT = Condition(absent=True)
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How an object is to be stored. `kms` asks for SSE-KMS; False leaves it to the bucket."""
+    """How an object is to be stored. `kms` asks for SSE-KMS; False leaves it to the bucket.
+
+    `left` names what of the source object could not be taken along; it is for the record, not for the store.
+    """
 
     properties: Properties = field(default_factory=Properties)
     storage_class: StorageClass = StorageClass.STANDARD
     kms: bool = False
+    tags: Tags = ()
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,19 @@
 """How much and how: limits and promises of a store as data."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 MIB = 1 << 20
 GIB = 1 << 30
 TIB = 1 << 40
+
+
+class RestoreKind(StrEnum):
+    """What asking an archived object back does: nothing, a copy for some days, or another class for good."""
+
+    NONE = "none"
+    TIMED = "timed"
+    PERMANENT = "permanent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +34,7 @@ class Traits:
     max_object: int = 48 * TIB
     max_key_bytes: int = 1024
     always_encrypts: bool = False
+    restore: RestoreKind = RestoreKind.TIMED
+    tags: bool = True
     window_start: int = 16
     window_max: int = 512

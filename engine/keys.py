@@ -20,6 +20,15 @@ def key_problem(key: bytes, max_bytes: int = MAX_KEY_BYTES) -> Meaning | None:
     return None if 0 < len(key) <= max_bytes else Meaning.BAD_KEY
 
 
+def file_system_problem(key: bytes, size: int) -> str:
+    """Why a parallel file system would not keep this object under this name, "" when it would (clouds.md B0)."""
+    if b"//" in key:
+        return "a parallel file system has no names with //"
+    if key.endswith(b"/") and size > 0:
+        return "a directory of a parallel file system is empty"
+    return ""
+
+
 def is_workspace(key: bytes) -> bool:
     """Whether a key of the destination belongs to the service (oms-behaviour 2.1)."""
     return key.startswith(WORKSPACE)

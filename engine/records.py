@@ -63,7 +63,7 @@ def line(outcome: Outcome, kind: RecordKind, finished_ms: int, zone: tzinfo) -> 
     r"""One line, TAB between the columns and LF at the end.
 
     failed: code, time, encoded key, raw key, the store's words.
-    success, skip: time, encoded key, raw key, size, check, result.
+    success, skip: time, encoded key, raw key, size, check, result and what of the object was left behind.
     The encoded column is the key; in the raw one and in the store's words control characters are `\xNN`.
     """
     time = _time(finished_ms, zone)
@@ -92,7 +92,8 @@ def _time(instant_ms: int, zone: tzinfo) -> str:
 def _result(outcome: Outcome, kind: RecordKind) -> str:
     if kind is RecordKind.SKIP:
         return "skipped"
-    return f"consistent ({outcome.strength})" if outcome.strength else "consistent"
+    word = f"consistent ({outcome.strength})" if outcome.strength else "consistent"
+    return f"{word}; {_shown(outcome.detail)}" if outcome.detail else word
 
 
 def _shown(text: str) -> str:

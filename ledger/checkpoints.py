@@ -42,6 +42,10 @@ MARK_CURRENT = """
 UPDATE unit SET cur_idx = %(idx)s
  WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased' AND %(idx)s < n"""
 
+NOTE_RESTORING = """
+UPDATE unit SET restoring_since = clock_timestamp(), restoring_asks = %(asks)s
+ WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s AND state = 'leased'"""
+
 
 class Checkpoints(Leasing):
     """The journal of units."""
@@ -66,6 +70,11 @@ class Checkpoints(Leasing):
         if row is None:
             return _explained(seq, await self._pool.fetch_one(LOOK, parameters))
         return Checkpointed(alive=True, desired=Desired(row["desired"]), closed=row["state"] == "done")
+
+    async def note_restoring(self, claim: UnitClaim) -> bool:
+        """Notes that under this claim objects of the unit were asked back. False: lease lost."""
+        asked = self.fenced(claim.fence, asks=claim.restoring_asks + 1)
+        return await self._pool.execute(NOTE_RESTORING, asked) == 1
 
     async def mark_current(self, claim: UnitClaim, idx: int) -> bool:
         """Notes which object is about to be touched, so that a crash names it. False: lease lost."""

@@ -29,10 +29,12 @@ UPDATE unit x SET state = 'leased', attempts = x.attempts + 1, {_TAKE}, cur_idx 
                 WHERE {_OF_RUN} AND {units("%(large)s::boolean")} AND x.state <> 'done' AND {FREE}
                 ORDER BY {UNIT_ORDER} LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
 RETURNING x.run_no, x.id, x.epoch, x.claim_id, x.manifest, x.n, x.large, x.done::text AS done, x.seq, x.attempts,
-          x.crash_n, x.crash_idx, (extract(epoch FROM x.decided_at) * 1000)::bigint AS decided_ms"""
+          x.crash_n, x.crash_idx, (extract(epoch FROM x.decided_at) * 1000)::bigint AS decided_ms,
+          coalesce((extract(epoch FROM x.restoring_since) * 1000)::bigint, 0) AS restoring_ms, x.restoring_asks"""
 ADOPT_UNIT = """
 SELECT run_no, id, epoch, claim_id, manifest, n, large, done::text AS done, seq, attempts, crash_n, crash_idx,
-       (extract(epoch FROM decided_at) * 1000)::bigint AS decided_ms
+       (extract(epoch FROM decided_at) * 1000)::bigint AS decided_ms,
+       coalesce((extract(epoch FROM restoring_since) * 1000)::bigint, 0) AS restoring_ms, restoring_asks
   FROM unit WHERE task_id = %(task)s AND state = 'leased' AND claim_id = %(claim)s"""
 
 CLAIM_RANGE = f"""
@@ -219,4 +221,6 @@ def _unit_claim(task_id: TaskId, row: DictRow) -> UnitClaim:
         decided_ms=row["decided_ms"],
         crashes=row["crash_n"],
         suspect=row["crash_idx"],
+        restoring_ms=row["restoring_ms"],
+        restoring_asks=row["restoring_asks"],
     )

@@ -11,6 +11,7 @@ from engine.states import TaskEvent, TaskStatus, advance
 from ledger.control import OPEN_WORK
 from ledger.endings import Ending, end
 from ledger.pool import Connection, Pool, execute, fetch_all, fetch_one
+from ledger.rows import RESTING
 from ledger.values import TaskId
 from ledger.voiding import FORGET_WORKER, LIVE, VOID_EXPIRED, VOID_WORKER
 
@@ -21,9 +22,10 @@ ALIVE_SECONDS = 15.0
 # One after the other: each must see the slots that the one before has filled. Tasks that only list for their group
 # have slots of their own, so that a listing and what it finds never wait for each other.
 PROMOTION = "SELECT pg_advisory_xact_lock(7105002)"
-PROMOTE = """
+PROMOTE = f"""
 WITH running AS (
-  SELECT project_id, region, scanner, count(*) AS n FROM task WHERE status IN (2, 6, 7) AND sync_id IS NULL
+  SELECT project_id, region, scanner, count(*) AS n FROM task t
+   WHERE status IN (2, 6, 7) AND sync_id IS NULL AND NOT {RESTING}
    GROUP BY project_id, region, scanner),
 waiting AS (
   SELECT id, project_id, region, scanner,
@@ -80,7 +82,8 @@ class Due:
 async def promote(pool: Pool, slots_per_region: int) -> list[Due]:
     """Moves waiting tasks into the free slots of their project and region: by priority, then first come first served.
 
-    Running are 2, 6 and 7. Dispatchers take turns, so slots are never exceeded.
+    Running are 2, 6 and 7. Dispatchers take turns, so slots are never exceeded, but by tasks that waited for objects
+    to be restored and go on: those need no slot meanwhile, and get no second place in the queue.
     """
 
     async def work(connection: Connection) -> list[Due]:

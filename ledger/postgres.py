@@ -3,6 +3,7 @@
 from ledger.checkpoints import Checkpoints
 from ledger.claims import Claims
 from ledger.control import Controls
+from ledger.endpoints import Endpoints
 from ledger.grouping import Grouping
 from ledger.pages import Pages
 from ledger.plans import Plans
@@ -11,7 +12,9 @@ from ledger.sync_endings import SyncEndings
 from ledger.uploads import Uploads
 
 
-class PostgresLedger(Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, SyncEndings, Grouping):
+class PostgresLedger(
+    Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, SyncEndings, Grouping, Endpoints
+):
     """One object for one pool, so for one event loop.
 
     Every method may be called again after a lost answer. A lost connection, a restarting server and a deadlock are

@@ -8,6 +8,16 @@ FREE = """((x.state = 'ready' AND x.not_before <= clock_timestamp())
             OR (x.state = 'leased' AND x.lease_until <= clock_timestamp()))"""
 LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 
+# A task `t` that only waits for its objects to be restored: it takes no slot. Units come in the order of their index.
+RESTING = """(t.status = 2 AND t.desired = 'run'
+  AND EXISTS (SELECT FROM run x WHERE x.task_id = t.id AND x.run_no = t.run_no AND x.phase = 'active'
+                 AND x.lease_until <= clock_timestamp())
+  AND NOT EXISTS (SELECT FROM key_range x WHERE x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done')
+  AND EXISTS (SELECT FROM unit x WHERE x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done')
+  AND NOT EXISTS (SELECT FROM unit x WHERE x.task_id = t.id AND x.run_no = t.run_no AND x.state <> 'done'
+                     AND NOT (x.state = 'ready' AND x.restoring_since IS NOT NULL
+                              AND x.not_before > clock_timestamp())))"""
+
 # The orders of the indexes unit_open and key_range_open.
 UNIT_ORDER = "x.large, x.id"
 RANGE_ORDER = "x.lo"

@@ -17,10 +17,13 @@ from engine.sync_batches import Batch, Event, gather
 from ledger.dispatch import Due
 from ledger.plans import COUNTER_SHARDS
 from ledger.pool import Connection, Pool, execute, fetch_all, fetch_one
+from ledger.rows import RESTING
 from ledger.sync_statistics import ADD_UP, NOW_BUCKET
 from ledger.values import TaskId
 
 MOST_OPEN = 8
+# Those that wait for objects to be restored keep no others from being made, up to so many.
+MOST_RESTING = 56
 MOST_LOOKED_AT = 4_000
 PRIORITY = 1
 
@@ -28,9 +31,10 @@ WAITING = """
 SELECT s.id FROM sync_task s WHERE s.status = 'SYNCHRONIZING' AND s.deleted_at IS NULL
    AND EXISTS (SELECT FROM sync_event e WHERE e.sync_id = s.id) ORDER BY s.id"""
 # Gatherers take turns, and wait for a stop or a deletion; who accepts events is not kept waiting.
-LOCKED = """
+LOCKED = f"""
 SELECT s.project_id, s.spec, nextval('task_serial') AS serial,
-       (SELECT count(*) FROM task t WHERE t.sync_id = s.id) AS open
+       (SELECT count(*) - least(count(*) FILTER (WHERE {RESTING}), {MOST_RESTING})
+          FROM task t WHERE t.sync_id = s.id) AS open
   FROM sync_task s WHERE s.id = %(sync)s AND s.status = 'SYNCHRONIZING' AND s.deleted_at IS NULL
    FOR NO KEY UPDATE SKIP LOCKED"""
 IN_FLIGHT = """

@@ -142,7 +142,8 @@ class UnitClaim:
     """The right to do a unit. `done` tells per index what is already journalled; `seq` numbers the next segment.
 
     `decided_ms` is when the listing decided its objects. `crashes` counts owners that died over this unit in a row,
-    `suspect` is the index they were at.
+    `suspect` is the index they were at. `restoring_ms` is when objects of it were last asked back (0: never),
+    `restoring_asks` in how many claims.
     """
 
     fence: Fence
@@ -155,6 +156,8 @@ class UnitClaim:
     decided_ms: int = 0
     crashes: int = 0
     suspect: int | None = None
+    restoring_ms: int = 0
+    restoring_asks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

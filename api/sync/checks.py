@@ -63,7 +63,6 @@ def check(body: CreateSyncTaskBody, spec: TaskSpec, own_region: str | None, endp
         raise ApiError("OMS.0058", "dst_bucket: source and destination are one bucket")
     unbuilt = {
         "source_cdn": body.source_cdn is not None,
-        "enable_restore": spec.enable_restore,
         "src_cloud_type": spec.source.cloud_type not in BUILT_CLOUDS,
         "src_crypto_type": body.src_crypto_type is CryptoType.KMS,
         "dst_crypto_type": body.dst_crypto_type is CryptoType.KMS,

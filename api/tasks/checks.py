@@ -232,7 +232,6 @@ def _check_built(body: CreateTaskBody, spec: TaskSpec) -> None:
     unbuilt = {
         "task_type": spec.task_type is TaskType.URL_LIST,
         "source_cdn": body.source_cdn is not None,
-        "enable_restore": spec.enable_restore,
         "src_node.cloud_type": spec.source.cloud_type not in BUILT_CLOUDS,
         "src_node.crypto_type": body.src_node.crypto_type == "KMS",
         "dst_node.crypto_type": body.dst_node.crypto_type == "KMS",

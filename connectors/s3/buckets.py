@@ -24,6 +24,12 @@ async def check_bucket(channel: Channel) -> None:
         await channel.call(listing)
 
 
+async def is_file_system(channel: Channel) -> bool:
+    """See `FileSystemTeller.is_file_system`."""
+    answer = await channel.call(Ask(Operation.CHECK_BUCKET, "HEAD"))
+    return answer.header(f"{channel.dialect.prefix}fs-file-interface").lower() == "enabled"
+
+
 async def find_region(channel: Channel) -> str:
     """See `RegionFinder.find_region`: the location call, whose empty answer is the vendor's first region."""
     answer = await channel.call(Ask(Operation.FIND_REGION, "GET", query=(("location", None),)))

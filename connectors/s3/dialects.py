@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connectors.objects import Availability, StorageClass
-from connectors.traits import MIB, TIB, Traits
+from connectors.traits import MIB, TIB, RestoreKind, Traits
 
 
 class Signature(StrEnum):
@@ -51,6 +51,7 @@ class Dialect:
     `/%2F`. `sends_crc64`: a CRC64 in a write is checked. `app_id_in_bucket`: a bucket's name ends with the number of
     its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it. `class_header` names
     the storage class, "" for the usual name. `md5_headers` tell the whole object's MD5, the first that is there counts.
+    `file_systems`: a bucket may be a parallel file system.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Dialect:
     app_id_in_bucket: bool = False
     host_region: str = ""
     conditional_write: bool = True
+    file_systems: bool = False
     traits: Traits = field(default_factory=Traits)
 
     @property
@@ -127,6 +129,7 @@ OBS = Dialect(
     crc64_header="x-obs-checksum-crc64ecma",
     sends_crc64=True,
     restore_element="RestoreJob",
+    file_systems=True,
     conditional_write=False,
     traits=Traits(
         conditional_put=False,
@@ -227,6 +230,7 @@ KS3 = Dialect(
         conditional_put=False,
         conditional_complete=False,
         window_max=64,
+        tags=False,
     ),
 )
 
@@ -256,6 +260,7 @@ BOS = Dialect(
         min_part=100 << 10,
         window_start=32,
         window_max=128,
+        tags=False,
     ),
 )
 
@@ -286,6 +291,8 @@ AZURE = Dialect(
         max_parts=49_999,
         max_object=190 * TIB,
         window_start=64,
+        restore=RestoreKind.PERMANENT,
+        tags=False,
     ),
 )
 

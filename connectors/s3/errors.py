@@ -115,6 +115,7 @@ _ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
         Meaning.BAD_PART,
         "EntityTooSmall InvalidPart InvalidPartOrder InvalidBlockList InvalidBlobOrBlock",
     ),
+    (Rejected, Meaning.REJECTED, "NotImplemented GlacierExpeditedRetrievalNotAvailable"),
     (Unavailable, Meaning.UNAVAILABLE, "InternalError InternalFailure RequestTimeout OperationTimedOut Busy"),
 )
 _CODES: Mapping[str, Kind] = {

@@ -11,6 +11,7 @@ from connectors.objects import (
     ObjectInfo,
     Properties,
     StorageClass,
+    Tags,
     WriteOptions,
     Written,
 )
@@ -59,7 +60,12 @@ def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> 
         crc64=crc64(answer, dialect),
         md5=_md5(answer, dialect),
         upload_id=answer.header(f"{prefix}uploadid"),
+        tag_count=_count(answer.header(f"{prefix}tagging-count")) if dialect.traits.tags else 0,
     )
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _properties(answer: WireAnswer, meta_prefix: str) -> Properties:
@@ -137,9 +143,11 @@ def write_headers(
             raise Rejected(
                 Meaning.REJECTED,
                 operation,
-                message="a metadata name may hold letters, digits and hyphens only",
+                message=f"the metadata name {name!r}: letters, digits and hyphens only",
             )
         headers.append((f"{dialect.meta_prefix}{name.lower()}", written_value(value)))
+    if options.tags:
+        headers.append((f"{dialect.prefix}tagging", tagging(options.tags)))
     if options.storage_class is not StorageClass.STANDARD:
         headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
     if options.kms:
@@ -147,6 +155,11 @@ def write_headers(
             raise Rejected(Meaning.KMS, operation, message="this store has no encryption by KMS")
         headers.append((f"{dialect.prefix}server-side-encryption", dialect.kms_word))
     return tuple(headers)
+
+
+def tagging(found: Tags) -> str:
+    """Tags as the header of a write carries them."""
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in found)
 
 
 def written_value(text: str) -> str:

@@ -30,6 +30,5 @@ async def send(channel: Channel, ask: Ask) -> None:
 
 def _body(element: str, days: int, tier: str) -> bytes:
     period = f"<Days>{days}</Days>" if days else ""
-    return (
-        f"<RestoreRequest>{period}<{element}><Tier>{escape_text(tier)}</Tier></{element}></RestoreRequest>"
-    ).encode()
+    speed = f"<{element}><Tier>{escape_text(tier)}</Tier></{element}>" if tier else ""
+    return f"<RestoreRequest>{period}{speed}</RestoreRequest>".encode()

@@ -7,6 +7,7 @@ from connectors.objects import (
     BucketInfo,
     ByteRange,
     Condition,
+    Encryption,
     FolderPage,
     Guard,
     ObjectHead,
@@ -15,10 +16,11 @@ from connectors.objects import (
     Pace,
     Part,
     ReadAnswer,
+    Tags,
     WriteOptions,
     Written,
 )
-from connectors.s3 import buckets, folders, listing, multipart, reads, restore, writes
+from connectors.s3 import buckets, folders, listing, multipart, reads, restore, tags, writes
 from connectors.s3.channel import Channel
 from connectors.traits import Traits
 
@@ -108,3 +110,15 @@ class S3Store:
     async def restore(self, key: bytes, days: int, tier: str) -> None:
         """See `Restorer`."""
         await restore.restore(self._channel, key, days, tier)
+
+    async def tags(self, key: bytes) -> Tags:
+        """See `TagReader`."""
+        return await tags.tags(self._channel, key)
+
+    async def is_file_system(self) -> bool:
+        """See `FileSystemTeller`; nothing is asked where the vendor has none."""
+        return self._channel.dialect.file_systems and await buckets.is_file_system(self._channel)
+
+    async def default_encryption(self) -> Encryption:
+        """See `DefaultEncryption`."""
+        return await tags.default_encryption(self._channel)

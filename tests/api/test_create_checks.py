@@ -141,6 +141,7 @@ def test_a_wrong_task_is_refused_with_its_code(
 
 
 ACCEPTED: list[dict[str, Any]] = [
+    {"enable_restore": True},
     {"description": "(daily)"},
     {"description": "x" * 255},
     {"migrate_since": 1_672_671_844.0},
@@ -189,7 +190,6 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"task_type": "url_list", **source(**URLS)}, "task_type"),
     ({"source_cdn": CDN}, "source_cdn"),
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
-    ({"enable_restore": True}, "enable_restore"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
     *[(source(cloud_type=cloud), "src_node.cloud_type") for cloud in ("QingCloud", "Qiniu", "UCloud")],

@@ -76,6 +76,8 @@ def head(service: Service, request: Request) -> Response:
     if request.obs:
         headers.append(("x-obs-storage-class", request.flavor.class_name(bucket.flags.storage_class)))
         headers.append(("x-obs-version", "3.0"))
+        if bucket.flags.file_system:
+            headers.append(("x-obs-fs-file-interface", "Enabled"))
     return Response(200, headers, head_only=True)
 
 

@@ -24,6 +24,7 @@ class BucketFlags:
 
     versioning: str = ""  # "", "Enabled" or "Suspended"
     requester_pays: bool = False
+    file_system: bool = False  # a parallel file system of OBS: names are paths
     encryption: str = ""  # "", "AES256" or "aws:kms": the default encryption
     kms_key_id: str = ""
     storage_class: str = "STANDARD"

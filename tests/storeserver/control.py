@@ -33,7 +33,7 @@ def find(service: Service, bucket: str, key: bytes) -> Version:
 
 def put(service: Service, bucket: str, key: bytes, data: bytes, **properties: Any) -> Version:
     """Store an object. Properties: `headers`, `metadata`, `storage_class` (S3 names), `encryption`,
-    `kms_key_id`, and `modified` (seconds) and `etag` to lie about."""
+    `kms_key_id`, `tags`, and `modified` (seconds) and `etag` to lie about."""
     sink = Sink(service.storage.files, len(data), sha256=False)
     sink.feed(data)
     return put_body(service, bucket, key, sink.finish(), **properties)
@@ -92,7 +92,7 @@ def info(version: Version) -> dict[str, Any]:
         "key": quoted(version.key), "size": version.size, "etag": version.etag, "modified": version.modified,
         "headers": p.headers, "metadata": p.metadata, "storage_class": p.storage_class,
         "encryption": p.encryption, "kms_key_id": p.kms_key_id, "version_id": version.version_id,
-        "upload_id": version.upload_id, "crc64": version.crc64,
+        "upload_id": version.upload_id, "crc64": version.crc64, "tags": p.tags,
     }  # fmt: skip
 
 

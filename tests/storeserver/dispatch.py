@@ -36,6 +36,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "copy": objects.copy,
     "delete": objects.delete,
     "restore": objects.restore,
+    "get_tags": objects.read_tags,
     "initiate": multipart.initiate,
     "upload_part": multipart.upload_part,
     "list_parts": multipart.list_parts,

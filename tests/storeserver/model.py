@@ -25,6 +25,7 @@ class Properties:
     storage_class: str = "STANDARD"
     encryption: str = ""  # "", "AES256" or "aws:kms"
     kms_key_id: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

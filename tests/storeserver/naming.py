@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from tests.storeserver.config import BucketFlags
 from tests.storeserver.message import Request, S3Error
 from tests.storeserver.model import Properties
@@ -27,7 +29,15 @@ def read_properties(request: Request, flags: BucketFlags, max_meta_bytes: int) -
             400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size."
         )
     encryption, kms_key_id = _encryption(request, flags)
-    return Properties(standard, metadata, _storage_class(request, flags), encryption, kms_key_id)
+    tags = _tags(request.own("tagging") or "")
+    return Properties(standard, metadata, _storage_class(request, flags), encryption, kms_key_id, tags)
+
+
+def _tags(header: str) -> dict[str, str]:
+    tags = dict(parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header)))
+    if len(tags) > 10:
+        raise S3Error(400, "BadRequest", "Object tags cannot be greater than 10")
+    return tags
 
 
 def _storage_class(request: Request, flags: BucketFlags) -> str:

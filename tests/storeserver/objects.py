@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import uuid
 from urllib.parse import unquote_to_bytes
 
@@ -36,6 +37,8 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
     result += [(f"{prefix}meta-{name}", value) for name, value in properties.metadata.items()]
     if properties.storage_class != "STANDARD" or request.flavor.class_always_shown:
         result.append((prefix + "storage-class", request.flavor.class_name(properties.storage_class)))
+    if properties.tags:
+        result.append((request.prefix + "tagging-count", str(len(properties.tags))))
     result += encryption_headers(request, properties)
     result += version_headers(request, service.bucket(request.bucket), version)
     result += _restore_header(service, request, version)
@@ -78,6 +81,16 @@ def read(service: Service, request: Request) -> Response:
     if not head_only:
         response.reader = Reader(service.storage.files, version.body, start, end)
     return response
+
+
+def read_tags(service: Service, request: Request) -> Response:
+    """GET ?tagging of an object."""
+    tags = service.object(request).properties.tags
+    shown = [
+        b"<Tag>%b%b</Tag>" % (xml.element("Key", name), xml.element("Value", value))
+        for name, value in tags.items()
+    ]
+    return xml.answer(request, "Tagging", b"<TagSet>%b</TagSet>" % b"".join(shown))
 
 
 def check_digest(service: Service, request: Request, body: Body) -> None:
@@ -124,6 +137,8 @@ def write(service: Service, request: Request) -> Response:
         check_write(request, bucket)
     body = request.body
     assert body is not None
+    if bucket.flags.file_system:
+        request.key = _as_path(request.key, body.size)
     if body.size > service.config.max_put_size:
         raise S3Error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
     check_digest(service, request, body)
@@ -136,6 +151,12 @@ def write(service: Service, request: Request) -> Response:
     service.storage.put(bucket, version)
     headers = [("ETag", f'"{request.flavor.etag(etag)}"'), *stored_headers(request, bucket, version)]
     return Response(200, headers)
+
+
+def _as_path(key: bytes, size: int) -> bytes:
+    if key.endswith(b"/") and size:
+        raise S3Error(400, "InvalidArgument", "A directory must be empty")
+    return re.sub(rb"/{2,}", b"/", key)
 
 
 def stored_headers(request: Request, bucket: Bucket, version: Version) -> list[tuple[str, str]]:

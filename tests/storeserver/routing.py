@@ -105,6 +105,8 @@ def _object_operation(request: Request) -> str:
         op = with_id.get(method, "unknown")
     elif method == "POST":
         op = "initiate" if "uploads" in query else "restore" if "restore" in query else "unknown"
+    elif method == "GET" and "tagging" in query:
+        op = "get_tags"
     elif any(name in query for name in _UNKNOWN_SUB):
         op = "unknown"
     else:

@@ -29,6 +29,7 @@ from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.server import StoreServer
 from tests.transfer.test_migration import AWKWARD, MIB
 from tests.transfer.world import AK, SK, SPEC, LocalStores, World
+from workers.transfer.limits import Limits
 from workers.transfer.ports import StorePair
 
 ACCOUNT, KEY = "sourceaccount", b64encode(b"key of the source").decode()
@@ -236,3 +237,16 @@ async def test_what_the_sdk_wrote_on_azurite_arrives_by_a_sas(database_url: str)
                 assert (seen.body, seen.metadata) == (body, {"k1": "v 2"}), key
             evidence = {line.split(b"\t")[4] for line in world.records("success")}
             assert evidence == {b"e2e", b"provider"}
+
+
+async def test_an_archived_blob_is_asked_back_for_good_and_its_line_says_so(database_url: str) -> None:
+    async with _opened(database_url) as world:
+        world.limits = Limits(restore_poll=0.3)
+        world.source.put("from", b"cold", b"was cold", storage_class="GLACIER")
+        world.source.put("from", b"warm", b"warm")
+        ended = await world.migrate(replace(SPEC, source=SOURCE, enable_restore=True))
+        assert (ended.status, ended.tally()) == (5, (2, 2, 0, 0)), ended.outcomes
+        assert world.destination.get("into", b"cold") == b"was cold"
+        lines = {line.split(b"\t")[2]: line.split(b"\t")[5] for line in world.records("success")}
+        assert lines[b"cold"].endswith(b"; moved out of Archive for good")
+        assert b";" not in lines[b"warm"]

@@ -57,7 +57,7 @@ async def test_a_bad_read_is_noticed_and_repeated(world: World, fault: dict[str,
 async def test_a_large_object_survives(world: World, fault: dict[str, Any]) -> None:
     world.source.put("from", b"large", LARGE)
     server = world.source if fault["op"] == "get" else world.destination
-    server.faults.add(times=2, **fault)
+    server.faults.add(key="large", times=2, **fault)
     ended = await world.migrate()
     assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
     assert world.destination.get("into", b"large") == LARGE

@@ -105,7 +105,7 @@ async def test_a_record_that_may_not_be_written_is_told(world: World) -> None:
 
 async def test_credentials_that_are_refused_in_the_middle_fail_no_object(world: World) -> None:
     filled(world, 300)
-    world.source.faults.add(op="get", after=50, status=403, code="InvalidAccessKeyId")
+    world.source.faults.add(after=50, status=403, code="InvalidAccessKeyId")
     ended = await world.migrate()
     assert (ended.status, ended.code) == (4, "TRF.0151")
     assert ended.tally()[3] == 0

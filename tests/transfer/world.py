@@ -74,6 +74,7 @@ class LocalStores:
             spec.source.region,
             spec.source.bucket,
             Side.SOURCE,
+            requester_pays=spec.requester_pays,
             app_id=spec.source.app_id,
         )
         into = Location("HEC", spec.destination.region, spec.destination.bucket, Side.DESTINATION)

@@ -64,7 +64,11 @@ async def open_parts(
     throttle, bucket = open_throttle(settings.redis_url, lambda: pulse.alive)
     stores = TaskStores(wire, endpoints(), open_keyring(pool), secrets, lambda: pulse.alive)
     ledger = PostgresLedger(pool, ledger_settings.lease_seconds())
-    limits = Limits(zone=settings.zone)
+    limits = Limits(
+        zone=settings.zone,
+        restore_days=settings.restore_days,
+        restore_poll=settings.restore_poll_seconds,
+    )
     worker = make_worker(Materials(settings.name, ledger, stores, throttle, SystemClock(), Random(), limits))
 
     async def close() -> None:

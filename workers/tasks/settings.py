@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from engine.restores import DAYS
 from ledger.settings import SettingsError
 from workers.broker.settings import redis_url
 from workers.tasks.couriers import MailServer
@@ -17,6 +18,8 @@ WORKER_NAME = "OMS_WORKER_NAME"
 WATCHDOG_SECONDS = "OMS_WATCHDOG_SECONDS"
 LAST_LOOP_FILE = "OMS_LAST_LOOP_FILE"
 TIMEZONE = "OMS_TIMEZONE"
+RESTORE_DAYS = "OMS_RESTORE_DAYS"
+RESTORE_POLL_SECONDS = "OMS_RESTORE_POLL_SECONDS"
 SMTP_URL = "OMS_SMTP_URL"
 SMTP_FROM = "OMS_SMTP_FROM"
 
@@ -26,6 +29,7 @@ class Settings:
     """How a worker process behaves. Times in seconds; `poll_seconds` 0: messages alone wake it.
 
     `slots`: how many tasks of a project may run in one region. `last_loop_file` is touched as the loop ticks.
+    Archived objects are asked back for `restore_days` and looked for every `restore_poll_seconds` at the most often.
     """
 
     redis_url: str
@@ -36,6 +40,8 @@ class Settings:
     last_loop_file: Path | None = None
     zone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009 - immutable
     mail: MailServer | None = None
+    restore_days: int = DAYS
+    restore_poll_seconds: float = 60.0
 
 
 def read_settings() -> Settings:
@@ -50,6 +56,8 @@ def read_settings() -> Settings:
         last_loop_file=Path(file) if file else None,
         zone=_zone(os.environ.get(TIMEZONE) or "UTC"),
         mail=_mail_server(os.environ.get(SMTP_URL), os.environ.get(SMTP_FROM)),
+        restore_days=int(_number(RESTORE_DAYS, DAYS, 1, 30)),
+        restore_poll_seconds=_number(RESTORE_POLL_SECONDS, 60.0, 0.1, 3600),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from connectors.objects import Pace
+from connectors.objects import Encryption, Pace
+from engine.endpoint import Found
 from engine.failures import Side
 from engine.parts import quarter_second_piece
 from engine.states import TaskStatus
@@ -42,8 +43,16 @@ class TaskContext:
     open_ranges: Callable[[], int]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streak: Streak = field(default_factory=Streak)
+    # When a side's keys were last seen to be good, in monotonic seconds.
+    trusted: dict[Side, float] = field(default_factory=dict)
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    conditional: bool | None = None
+    default_encryption: Encryption | None = None
+    file_system: bool | None = None
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    found: Found = field(default_factory=Found)
+    measured: bool = False
+    measured_parts: bool = False
     allowance: ByteBudget | None = None
 
     def obey(self, control: Control | None) -> None:

@@ -2,8 +2,17 @@
 
 from dataclasses import replace
 
-from connectors.errors import Changed, Fatal, NotFound, PreconditionFailed, Rejected, StoreError
-from connectors.objects import ANY, Block, Condition, WriteOptions, Written
+from connectors.errors import (
+    Archived,
+    Changed,
+    Denied,
+    Fatal,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    StoreError,
+)
+from connectors.objects import ANY, Block, WriteOptions, Written
 from engine.evidence import Level
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key
@@ -15,11 +24,14 @@ from ledger.values import UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.decisions import Decider
+from workers.transfer.endpoint import measure
 from workers.transfer.leases import Lease
 from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
 from workers.transfer.reading import read_whole
+from workers.transfer.restoring import Restoring
 from workers.transfer.subjects import Subject
+from workers.transfer.suspicion import check_keys
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 
 ROUNDS = 3
@@ -36,17 +48,33 @@ class Copier:
         self._budget = budget
         self._decider = Decider(context, claim.decided_ms)
         self._large = LargeCopy(context, lease, claim, budget)
+        self._restoring = Restoring(context, claim)
         # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
         self.completed: list[UploadRow] = []
 
-    async def copy(self, idx: int, entry: Entry) -> Outcome:
-        """What became of one object. Raises Fatal and LeaseLost; every other failure is its outcome."""
+    @property
+    def restoring(self) -> Restoring | None:
+        """What waits to be restored."""
+        return self._restoring
+
+    async def ready(self) -> None:
+        """What the destination really does is known afterwards."""
+        await measure(self._context)
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome | None:
+        """What became of one object; None while it is being restored.
+
+        Raises Fatal and LeaseLost; every other failure is its outcome.
+        """
         key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
         subject = Subject.of(idx, entry, key)
         try:
-            return await self._rounds(subject)
+            return await self._unless_archived(subject)
         except Fatal:
             raise
+        except Denied as error:
+            await check_keys(self._context, error.side or Side.DESTINATION)
+            return self._refused(subject, error)
         except StoreError as error:
             return self._refused(subject, error)
         except Inconsistent as problem:
@@ -54,6 +82,16 @@ class Copier:
         except TooLarge as error:
             word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
             return self._failed(subject, word, str(error))
+
+    async def _unless_archived(self, subject: Subject) -> Outcome | None:
+        if await self._restoring.runs(subject.listed):
+            return None
+        try:
+            return await self._rounds(subject)
+        except Archived as refusal:
+            if not await self._restoring.asked(subject.listed, refusal):
+                raise
+        return None
 
     async def _rounds(self, listed: Subject) -> Outcome:
         """Again when the source changed, the destination moved, or what landed is not what was sent."""
@@ -75,7 +113,7 @@ class Copier:
                 word = "UPLOAD_DST_OBJ_FAILURE"
                 raise Inconsistent(word, f"the destination holds {problem.etag}") from problem
             case Contradicted():
-                return replace(subject, condition=self._over(problem.etag), ours=problem.etag)
+                return replace(subject, condition=self._decider.condition(problem.etag), ours=problem.etag)
             case Changed() if not last:
                 return await self._decider.source_seen(subject)
             case PreconditionFailed() if not last:
@@ -89,9 +127,12 @@ class Copier:
             return await self._once_large(subject)
         async with self._context.allowed(subject.size), self._budget.hold(max(subject.size, 1 << 12)):
             landing = await self._small(subject)
-        return self._succeeded(subject, landing.written, weigh(self._context, landing))
+        return self._succeeded(subject, landing, weigh(self._context, landing))
 
     async def _once_large(self, subject: Subject) -> Outcome:
+        await measure(self._context, parts=True)
+        if not self._context.found.holds("conditional_complete"):
+            subject = replace(subject, condition=ANY)
         landing, upload = await self._large.copy(subject, self._decider.check_free)
         try:
             level = weigh(self._context, landing)
@@ -99,16 +140,17 @@ class Copier:
             await self._context.ledger.close_upload(upload)
             raise
         self.completed.append(upload)
-        return self._succeeded(subject, landing.written, level)
+        return self._succeeded(subject, landing, level)
 
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
+        options = await write_options(self._context, subject, head)
         await self._decider.check_free(subject)
         self._lease.check()
-        written = await self._put(subject, block, write_options(self._context, subject, head))
+        written = await self._put(subject, block, options)
         md5 = block.md5.hex()
         told = head.md5.hex() if head.md5 is not None else ""
-        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told)
+        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told, options.left)
 
     async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
         """Refused because our own earlier request landed after all counts as written."""
@@ -130,16 +172,14 @@ class Copier:
                 head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms
             )
 
-    def _over(self, etag: str) -> Condition:
-        return Condition(etag=etag) if self._context.pair.destination.traits.conditional_put else ANY
-
-    def _succeeded(self, subject: Subject, written: Written, level: Level) -> Outcome:
+    def _succeeded(self, subject: Subject, landing: Landing, level: Level) -> Outcome:
         return self._outcome(
             subject,
             OutcomeKind.OK,
             evidence=level.word,
             strength="weak" if subject.weak else "strong",
-            dst_etag=written.etag,
+            dst_etag=landing.written.etag,
+            detail="; ".join(filter(None, (landing.left, self._restoring.note(subject.listed)))),
         )
 
     def _skipped(self, subject: Subject, rule: Rule) -> Outcome:

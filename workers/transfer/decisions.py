@@ -1,19 +1,15 @@
 """Deciding again: when the listing could not tell, when it is old, or when the destination moved (design 3.9)."""
 
-import logging
 from dataclasses import replace
-from uuid import uuid4
 
-from connectors.errors import NotFound, ObjectError, PreconditionFailed
-from connectors.objects import ABSENT, ANY, Block, ObjectHead, WriteOptions
+from connectors.errors import NotFound, PreconditionFailed
+from connectors.objects import Condition, ObjectHead
 from engine.failures import Meaning, Operation, Side
 from engine.parts import SINGLE_MAX
 from engine.policy import Copy, NeedHead, Rule, Skip, decide
 from engine.spec import OverwriteMode
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import Subject, condition_for, existing_of
-
-log = logging.getLogger(__name__)
 
 
 class Decider:
@@ -31,19 +27,17 @@ class Decider:
         decision = subject.listed.decision
         if decision == "unknown" or self._stale():
             return await self.again(subject)
-        conditional = await self._conditional()
+        over = None if decision == "absent" else subject.listed.dst_etag
         large = subject.size > SINGLE_MAX
-        if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not conditional and large:
+        if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not self.conditional(over) and large:
             # `check_free` comes when all parts are there: too late to be the only look.
             return await self.again(subject)
-        over = None if decision == "absent" else subject.listed.dst_etag
-        return replace(subject, condition=condition_for(over, conditional=conditional))
+        return replace(subject, condition=self.condition(over))
 
     async def again(self, subject: Subject) -> Subject | Rule:
         """By HEADs: of the destination, and of the source where the rule needs it."""
         head = await self.destination_head(subject.dst_key)
         existing = None if head is None else existing_of(head)
-        conditional = await self._conditional()
         while True:
             verdict = decide(
                 subject.candidate, existing, self._spec.overwrite, want_kms=self._spec.enable_kms,
@@ -57,8 +51,7 @@ class Decider:
                     subject = await self.source_seen(subject)
                 case Copy():
                     over = None if head is None else head.info.etag
-                    condition = condition_for(over, conditional=conditional)
-                    return replace(subject, condition=condition)
+                    return replace(subject, condition=self.condition(over))
 
     async def source_seen(self, subject: Subject) -> Subject:
         """With the facts of a fresh HEAD of the source."""
@@ -87,40 +80,12 @@ class Decider:
         if head is not None and head.info.etag != subject.ours:
             raise PreconditionFailed(Meaning.PRECONDITION, Operation.PUT)
 
-    async def _conditional(self) -> bool:
-        """Whether the destination refuses a write whose condition does not hold. NO_OVERWRITE wants to see it."""
+    def conditional(self, over: str | None) -> bool:
+        """Whether the destination refuses a write over `over` (None: over nothing) whose condition does not hold."""
         context = self._context
-        if not context.pair.destination.traits.conditional_put:
-            return False
-        if self._spec.overwrite is not OverwriteMode.NO_OVERWRITE:
-            return True
-        async with context.probing:
-            if context.conditional is None:
-                context.conditional = await self._probe()
-            return context.conditional
+        name = "if_none_match" if over is None else "if_match"
+        return context.pair.destination.traits.conditional_put and context.found.holds(name)
 
-    async def _probe(self) -> bool:
-        """Write an empty object, then again `If-None-Match: *`, which must be refused. Each may be sent twice."""
-        context, store = self._context, self._context.pair.destination
-        key = f"oms/task/{context.facts.name}/probe-{uuid4().hex}".encode()
-        block = Block(b"", EMPTY_MD5, 0)
-        try:
-            await context.destination(lambda: store.put(key, block, WriteOptions(), ANY))
-            await context.destination(lambda: store.put(key, block, WriteOptions(), ABSENT))
-        except PreconditionFailed:
-            return True
-        except ObjectError:
-            return False
-        finally:
-            await self._swept(key)
-        return False
-
-    async def _swept(self, key: bytes) -> None:
-        """Who may not delete leaves an empty object below oms/ behind."""
-        try:
-            await self._context.destination(lambda: self._context.pair.destination.delete(key))
-        except ObjectError as error:
-            log.info("probe_left", extra={"task": self._context.facts.task_id, "why": str(error)})
-
-
-EMPTY_MD5 = bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e")
+    def condition(self, over: str | None) -> Condition:
+        """What a write over `over` (None: over nothing) is bound to."""
+        return condition_for(over, conditional=self.conditional(over))

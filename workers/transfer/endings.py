@@ -8,7 +8,7 @@ from connectors.errors import Fatal, StoreError
 from engine.failures import Side, trf_code
 from workers.transfer.leases import Lease
 from workers.transfer.ports import ClaimLedger
-from workers.transfer.signals import LeaseLost, Stopped, TaskFailed
+from workers.transfer.signals import LeaseLost, Stopped, TaskFailed, Waiting
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 5
@@ -28,6 +28,8 @@ async def run_to_its_end(
         log.warning("lease_lost", extra={"fence": str(lease.fence)})
     except Stopped:
         await give_back(ledger, lease)
+    except Waiting as waiting:
+        await give_back(ledger, lease, delay=waiting.delay)
     except TaskFailed as failure:
         await halt(ledger, lease, failure.code, failure.message)
     except Fatal as error:

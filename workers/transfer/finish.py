@@ -14,9 +14,12 @@ from workers.transfer.records import RecordWriter
 from workers.transfer.signals import LeaseLost, TaskFailed
 
 log = logging.getLogger(__name__)
-# Permission, account and space: what every object of the task would meet.
+# Permission, account, space and archives: what every object of the task would meet.
 BUCKET_WIDE = frozenset(
-    {"TRF.0051", "TRF.0053", "TRF.0054", "TRF.0055", "TRF.0056", "TRF.0063", "TRF.0152", "TRF.0154"}
+    {
+        *("TRF.0051", "TRF.0053", "TRF.0054", "TRF.0055", "TRF.0056", "TRF.0063", "TRF.0152", "TRF.0154"),
+        *("TRF.0160", "TRF.0201", "TRF.0202"),
+    }
 )
 
 

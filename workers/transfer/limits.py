@@ -3,12 +3,17 @@
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from engine.restores import DAYS
+
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Defaults suit a process on one core; `zone` is that of windows and records (OMS_TIMEZONE)."""
+    """Defaults suit a process on one core; `zone` is that of windows and records (OMS_TIMEZONE).
+
+    Archived objects are asked back for `restore_days`, and looked for every `restore_poll` seconds at the most often.
+    """
 
     ranges: int = 8
     units: int = 4
@@ -23,4 +28,6 @@ class Limits:
     stale_decision: float = 600.0
     flush_every: float = 1.0
     flush_count: int = 500
+    restore_days: int = DAYS
+    restore_poll: float = 60.0
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

@@ -39,6 +39,8 @@ class LargeCopy:
         self._store = context.pair.destination
         # The CRC64 of each whole source, by the object's place in the unit, as the answers to its reads tell it.
         self._told: dict[int, int | None] = {}
+        # What could not come along, likewise; whoever goes on with an upload of others does not know it.
+        self._left: dict[int, str] = {}
 
     async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Completed:
         """All parts read under one version, then completed if `ready` does not object.
@@ -102,7 +104,8 @@ class LargeCopy:
 
     def _adopted(self, part: Part, plan: PartPlan) -> StoredPart | None:
         whole = 1 <= part.number <= plan.count and part.size == plan.range(part.number)[1]
-        if not (whole and self._store.traits.etag_is_md5 and MD5.fullmatch(part.etag)):
+        hashed = self._store.traits.etag_is_md5 and self._context.found.holds("etag_is_md5")
+        if not (whole and hashed and MD5.fullmatch(part.etag)):
             return None
         return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), None)
 
@@ -116,7 +119,9 @@ class LargeCopy:
             )
             if planned is None:
                 raise LeaseLost
-            upload_id = await self._created(planned, write_options(context, subject, head))
+            options = await write_options(context, subject, head)
+            self._left[subject.idx] = options.left
+            upload_id = await self._created(planned, options)
             row = replace(planned, upload_id=upload_id, state="open")
             if not await context.ledger.open_upload(self._claim, planned, upload_id):
                 await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
@@ -217,7 +222,8 @@ class LargeCopy:
     def _landing(self, subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
         etag = multipart_etag([part.md5 for part in stored])
         crc = combine_crc64((part.crc64, part.size) for part in stored)
-        return Landing(subject, written, etag, "", crc, self._told.pop(subject.idx, subject.crc64))
+        told, left = self._told.pop(subject.idx, subject.crc64), self._left.pop(subject.idx, "")
+        return Landing(subject, written, etag, "", crc, told, left=left)
 
 
 async def abort_recorded(context: TaskContext, row: UploadRow) -> None:

@@ -1,23 +1,36 @@
-"""How an object is to be stored at the destination (oms-behaviour 3.4, 3.6)."""
+"""How an object is to be stored at the destination, and what of it cannot come along (oms-behaviour 3.4, 3.6)."""
 
-from connectors.objects import ObjectHead, Properties, StorageClass, WriteOptions
+from connectors.capabilities import TagReader
+from connectors.errors import ObjectError
+from connectors.objects import ObjectHead, Properties, StorageClass, Tags, WriteOptions
 from engine.classes import destination_class
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import Subject
 
 
-def write_options(context: TaskContext, subject: Subject, head: ObjectHead) -> WriteOptions:
-    """How the object is to be stored: what travels with it, its class, its encryption (oms-behaviour 3.4, 3.6).
+async def write_options(context: TaskContext, subject: Subject, head: ObjectHead) -> WriteOptions:
+    """What travels with the object, its class, its encryption. Tags cost a request where there are any, else none.
 
     Some stores tell the class in a listing or HEAD, and not when the object is read.
     """
     spec, told = context.facts.spec, head.properties
-    properties = (
-        told
-        if spec.enable_metadata_migration
-        else Properties(content_type=told.content_type, content_encoding=told.content_encoding)
-    )
-    kept = destination_class(
-        spec.storage_policy, spec.source.cloud_type, head.info.storage_class or subject.storage_class
-    )
-    return WriteOptions(properties, StorageClass(kept), spec.enable_kms)
+    word = head.info.storage_class or subject.storage_class
+    kept = destination_class(spec.storage_policy, spec.source.cloud_type, word)
+    if not spec.enable_metadata_migration:
+        plain = Properties(content_type=told.content_type, content_encoding=told.content_encoding)
+        return WriteOptions(plain, StorageClass(kept), spec.enable_kms)
+    tags, left = await _tags(context, subject, head)
+    return WriteOptions(told, StorageClass(kept), spec.enable_kms, tags, left)
+
+
+async def _tags(context: TaskContext, subject: Subject, head: ObjectHead) -> tuple[Tags, str]:
+    """The object's tags, or why they stay behind."""
+    source = context.pair.source
+    if not head.tag_count or not isinstance(source, TagReader):
+        return (), ""
+    if not context.pair.destination.traits.tags:
+        return (), f"{head.tag_count} tags left behind: the destination has none"
+    try:
+        return await context.source(lambda: source.tags(subject.listed.key)), ""
+    except ObjectError as error:
+        return (), f"{head.tag_count} tags left behind: {error.status} {error.code}"

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from connectors.capabilities import DestinationStore, SourceStore
+from engine.endpoint import Found
 from engine.selection import Scope
+from ledger.endpoints import Known
 from ledger.grouping import Creation
 from ledger.values import (
     Checkpointed,
@@ -143,6 +145,10 @@ class WorkLedger(Protocol):
         """Isolation mode: which object is about to be touched (so a crash names it)."""
         ...
 
+    async def note_restoring(self, claim: UnitClaim) -> bool:
+        """Objects of the unit have been asked back: whoever claims it next looks before it reads."""
+        ...
+
     async def find_upload(self, claim: UnitClaim, idx: int) -> UploadRow | None:
         """The live upload of this object, with its parts."""
         ...
@@ -207,5 +213,19 @@ class GroupLedger(Protocol):
         ...
 
 
-class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, Protocol):
+class EndpointLedger(Protocol):
+    """What destinations were seen to do; one process at a time looks."""
+
+    async def endpoint(self, name: str) -> Known: ...
+
+    async def claim_endpoint(self, name: str, seconds: float) -> str | None:
+        """A token that stays the same for this destination; None while somebody else looks."""
+        ...
+
+    async def save_endpoint(self, name: str, found: Found, *, parts: bool) -> None: ...
+    async def leave_endpoint(self, name: str) -> None: ...
+    async def show_endpoint(self, task_id: TaskId, run_no: int, found: Found) -> None: ...
+
+
+class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, EndpointLedger, Protocol):
     """All of it."""

@@ -9,6 +9,7 @@ from engine.digest import Digest
 from engine.selection import after_for
 from engine.spec import TaskType
 from ledger.values import Desired, ListedPage, RangeClaim
+from workers.transfer.bucket_kind import encrypts_by_default, is_file_system
 from workers.transfer.context import TaskContext
 from workers.transfer.destination import DestinationListing
 from workers.transfer.leases import Lease
@@ -45,6 +46,7 @@ class RangeScan:
 
     async def run(self) -> None:
         """To the end of the range. Raises Stopped, LeaseLost, StoreError."""
+        await self._ask_the_bucket()
         page_no, after = self._claim.page_no, self._start
         async with aclosing(pages(self._context, self._claim, self._start)) as listed:
             async for page in listed:
@@ -57,6 +59,17 @@ class RangeScan:
                 page_no, after = page_no + 1, stride.cursor
                 if page_no == self._claim.page_no + PAGES_BEFORE_A_CUT:
                     await self._spread(stride)
+
+    async def _ask_the_bucket(self) -> None:
+        """A verification writes nothing, so it need not know."""
+        context = self._context
+        if context.facts.verifies:
+            return
+        self._sifter = Sifter(
+            context,
+            check_encryption=await encrypts_by_default(context),
+            file_system=await is_file_system(context),
+        )
 
     def _within(self, page: ObjectPage) -> Stride:
         claim = self._claim

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from connectors.capabilities import Described
 from connectors.objects import ObjectInfo
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
-from engine.keys import destination_key, is_own_output, key_problem, same_bucket
+from engine.keys import destination_key, file_system_problem, is_own_output, key_problem, same_bucket
 from engine.manifest import Entry, encode
 from engine.march import Absent, Present, Sight, Unseen
 from engine.outcomes import Outcome, OutcomeKind
@@ -31,8 +31,12 @@ class Sifted:
 class Sifter:
     """Applies a task's policy to listed objects."""
 
-    def __init__(self, context: TaskContext) -> None:
+    def __init__(
+        self, context: TaskContext, *, check_encryption: bool = False, file_system: bool = False
+    ) -> None:
+        self._check_encryption = check_encryption
         self._context = context
+        self._file_system = file_system
         self._spec = context.facts.spec
         self._clock = context.clock
         self._max_key = context.pair.destination.traits.max_key_bytes
@@ -64,9 +68,11 @@ class Sifter:
         return Sifted(tuple(_units(entries)), segments(outcomes))
 
     def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
-        problem = key_problem(self.renamed(one.key), self._max_key)
-        if problem is not None:
-            return self._failed(one, line, problem)
+        key = self.renamed(one.key)
+        if key_problem(key, self._max_key) is not None:
+            return self._failed(one, line, f"{len(key)} bytes")
+        if self._file_system and (why := file_system_problem(key, one.size)):
+            return self._failed(one, line, why)
         if one.modified_ms >= 0 and not is_recent(one.modified_ms, self._spec.migrate_since_s):
             return self._skipped(one, line, Rule.MIGRATE_SINCE)
         match sight:
@@ -83,6 +89,7 @@ class Sifter:
             Existing(item.size, item.modified_ms, item.etag),
             self._spec.overwrite,
             want_kms=self._spec.enable_kms,
+            check_encryption=self._check_encryption,
         )
         match verdict:
             case Skip(rule):
@@ -98,11 +105,12 @@ class Sifter:
             evidence=rule, strength="", code="", detail="", finished_ms=self._clock.now_ms(), dst_etag="",
         )  # fmt: skip
 
-    def _failed(self, one: ObjectInfo, line: int, problem: Meaning) -> Outcome:
+    def _failed(self, one: ObjectInfo, line: int, why: str) -> Outcome:
+        """The destination cannot have this name."""
         return Outcome(
             idx=line, kind=OutcomeKind.FAIL, key=one.key, size=max(one.size, 0), etag=one.etag,
-            evidence="", strength="", code=object_code(problem, Side.DESTINATION, Operation.PUT),
-            detail=f"{trf_code(problem, Side.DESTINATION, Operation.PUT)} {len(self.renamed(one.key))} bytes",
+            evidence="", strength="", code=object_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT),
+            detail=f"{trf_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT)} {why}",
             finished_ms=self._clock.now_ms(), dst_etag="",
         )  # fmt: skip
 

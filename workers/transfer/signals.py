@@ -16,3 +16,11 @@ class TaskFailed(Exception):
         super().__init__(f"{code} {message}".rstrip())
         self.code = code
         self.message = message
+
+
+class Waiting(Exception):
+    """What is left of a unit is being restored; `delay` seconds until it is worth another look."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"{delay:g} s")
+        self.delay = delay

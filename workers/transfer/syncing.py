@@ -30,8 +30,8 @@ class SyncUnit(UnitWork):
 class SyncCopier(Copier):
     """What would stop a task fails the object: the next event may find things mended."""
 
-    async def copy(self, idx: int, entry: Entry) -> Outcome:
-        """What became of one key of an event. Raises LeaseLost."""
+    async def copy(self, idx: int, entry: Entry) -> Outcome | None:
+        """What became of one key of an event; None while it is being restored. Raises LeaseLost."""
         subject = Subject.of(idx, entry, self._renamed(entry.key))
         problem = key_problem(subject.dst_key, self._context.pair.destination.traits.max_key_bytes)
         if problem is not None:

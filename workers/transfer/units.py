@@ -14,7 +14,8 @@ from workers.transfer.copying import Copier
 from workers.transfer.cutting import until_stopped
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
-from workers.transfer.signals import LeaseLost, Stopped
+from workers.transfer.restoring import Restoring
+from workers.transfer.signals import LeaseLost, Stopped, Waiting
 from workers.transfer.together import together
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,17 @@ class ObjectWork(Protocol):
 
     completed: list[UploadRow]
 
-    async def copy(self, idx: int, entry: Entry) -> Outcome:
-        """What became of one object. Raises Fatal and LeaseLost."""
+    async def ready(self) -> None:
+        """To be called before the first object."""
+        ...
+
+    async def copy(self, idx: int, entry: Entry) -> Outcome | None:
+        """What became of one object; None while it is being restored. Raises Fatal and LeaseLost."""
+        ...
+
+    @property
+    def restoring(self) -> Restoring | None:
+        """What waits to be restored; None where nothing ever does."""
         ...
 
 
@@ -42,20 +52,31 @@ class UnitWork:
         self._copier: ObjectWork = Copier(context, lease, claim, budget)
 
     async def run(self) -> None:
-        """Until every object has its outcome; what is done is journalled first. Raises Stopped, LeaseLost, Fatal."""
+        """Until every object has its outcome; what is done is journalled first.
+
+        Raises Waiting, Stopped, LeaseLost, Fatal.
+        """
         entries = decode(self._claim.manifest)
         left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
         flusher = asyncio.ensure_future(self._journal.run())
         try:
-            lanes = together(self._lane(left) for _ in range(self._lanes(len(entries))))
-            await until_stopped(self._context, self._lease, lanes, flusher)
+            body = self._all(left, self._lanes(len(entries)))
+            await until_stopped(self._context, self._lease, body, flusher)
         finally:
             flusher.cancel()
             await asyncio.gather(flusher, return_exceptions=True)
             if not self._lease.lost:
                 await self._journal.flush()
-        if not self._journal.closed:
-            raise Stopped
+                await self._note_restoring()
+        if self._journal.closed:
+            return
+        restoring = self._copier.restoring
+        pause = None if restoring is None else restoring.pause
+        raise Stopped if pause is None or self._context.stopping.is_set() else Waiting(pause)
+
+    async def _all(self, left: Iterator[tuple[int, Entry]], lanes: int) -> None:
+        await self._copier.ready()
+        await together(self._lane(left) for _ in range(lanes))
 
     def _lanes(self, n: int) -> int:
         return 1 if self._isolated else min(n, self._context.limits.runners)
@@ -72,7 +93,8 @@ class UnitWork:
                 return
             self._lease.check()
             outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
-            await self._noted(outcome)
+            if outcome is not None:
+                await self._noted(outcome)
             await self._close_uploads()
 
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
@@ -87,7 +109,12 @@ class UnitWork:
             raise LeaseLost
         return None
 
-    async def _copied(self, idx: int, entry: Entry) -> Outcome:
+    async def _note_restoring(self) -> None:
+        restoring = self._copier.restoring
+        if restoring is not None and restoring.new:
+            await self._context.ledger.note_restoring(self._claim)
+
+    async def _copied(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which the unit breaks again and again fails alone."""
         try:
             return await self._copier.copy(idx, entry)

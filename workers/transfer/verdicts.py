@@ -30,7 +30,8 @@ class Contradicted(Exception):
 class Landing:
     """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
 
-    `source_md5` is what the source tells beside its ETag, "" when it tells none.
+    `source_md5` is what the source tells beside its ETag, "" when it tells none; `left` names what of the source object
+    did not come along.
     """
 
     subject: Subject
@@ -40,24 +41,26 @@ class Landing:
     crc64: int | None
     source_crc64: int | None
     source_md5: str = ""
+    left: str = ""
 
 
 def weigh(context: TaskContext, landing: Landing) -> Level:
     """How well the copy is proven. Raises Contradicted, or Inconsistent when OMS's check or the minimum fails."""
     spec, traits = context.facts.spec, context.pair.destination.traits
-    subject, written = landing.subject, landing.written
+    subject, written, found = landing.subject, landing.written, context.found
+    etag_rule = "etag_is_md5" if landing.md5 else "etag_of_parts"
     proof = Proof(
         etag=landing.etag,
         md5=landing.md5,
         crc64=landing.crc64,
-        md5_enforced=traits.md5_enforced,
+        md5_enforced=traits.md5_enforced and found.holds("md5_refused"),
         destination_etag=written.etag,
         destination_crc64=written.crc64,
         encryption=str(written.encryption),
         source_etag=landing.source_md5 or subject.etag,
         source_crc64=landing.source_crc64,
     )
-    if contradicted(proof, etag_is_md5=traits.etag_is_md5):
+    if contradicted(proof, etag_is_md5=traits.etag_is_md5 and found.holds(etag_rule)):
         raise Contradicted(written.etag)
     landed = Landed(
         source_size=subject.size,

@@ -19,6 +19,7 @@ from workers.transfer.context import TaskContext
 from workers.transfer.finish import Finish
 from workers.transfer.leases import Lease
 from workers.transfer.records import RecordWriter
+from workers.transfer.restoring import Restoring
 from workers.transfer.sifting import Sifter, entry_of
 from workers.transfer.subjects import OPAQUE
 from workers.transfer.units import UnitWork
@@ -60,6 +61,10 @@ class Verifier:
         self._context = context
         self._budget = budget
         self.completed: list[UploadRow] = []
+        self.restoring: Restoring | None = None
+
+    async def ready(self) -> None:
+        """Nothing is written, so nothing need be known of the destination."""
 
     async def copy(self, idx: int, entry: Entry) -> Outcome:
         """What the comparison found. Raises Fatal and LeaseLost; every other failure is the object's finding."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.errors import Fatal
 from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, TaskKind, UnitClaim
 from workers.transfer.board import Board
 from workers.transfer.budget import ByteBudget
@@ -20,6 +21,7 @@ from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.prepare import prepare
 from workers.transfer.scan import RangeScan
+from workers.transfer.suspicion import doubted
 from workers.transfer.syncing import SyncFinish, SyncUnit
 from workers.transfer.units import UnitWork
 from workers.transfer.verifying import VerifyFinish, VerifyUnit
@@ -187,7 +189,10 @@ class Worker:
 
     async def _inside(self, offer: Offer, lease: Lease, claim: Claim) -> None:
         async with self._board.using(lease.fence.task_id) as context:
-            await offer.body(context, lease, claim)
+            try:
+                await offer.body(context, lease, claim)
+            except Fatal as error:
+                raise await doubted(context, error) from error
 
     def _table(self) -> tuple[Offer, ...]:
         """What can be taken, in the order of urgency: what ends a run first."""
