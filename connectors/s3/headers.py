@@ -141,12 +141,21 @@ def write_headers(
             )
         headers.append((f"{dialect.meta_prefix}{name.lower()}", written_value(value)))
     if options.storage_class is not StorageClass.STANDARD:
-        headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
+        headers.append(
+            (f"{dialect.prefix}storage-class", _class_word(options.storage_class, dialect, operation))
+        )
     if options.kms:
         if not dialect.kms_word:
             raise Rejected(Meaning.KMS, operation, message="this store has no encryption by KMS")
         headers.append((f"{dialect.prefix}server-side-encryption", dialect.kms_word))
     return tuple(headers)
+
+
+def _class_word(storage_class: StorageClass, dialect: Dialect, operation: Operation) -> str:
+    word = dialect.classes.get(storage_class)
+    if word is None:
+        raise Rejected(Meaning.REJECTED, operation, message=f"this store has no class {storage_class}")
+    return word
 
 
 def written_value(text: str) -> str:
