@@ -23,6 +23,7 @@ from connectors.objects import (
     Part,
     ReadAnswer,
     Tags,
+    WalkedPage,
     WriteOptions,
     Written,
 )
@@ -62,6 +63,20 @@ class Lister(Protocol):
         Order, progress of the marker and completeness are checked (P-14, P-15): a repeated token, a page out of
         order, a truncated page without a way on, or XML that is not one whole document raises Corrupted
         (BROKEN_LISTING), never an end. Keys that the store repeats at or below `after` are dropped.
+        """
+        ...
+
+
+@runtime_checkable
+class Walker(Protocol):
+    """A store whose listing is in an order of its own (`Traits.ordered` is False)."""
+
+    async def walk_page(self, prefix: bytes, marker: bytes) -> WalkedPage:
+        """One page of the keys under `prefix`, in no order that can be relied on; `marker` b"" is the start.
+
+        A page that is truncated and names no new marker, or holds a key outside the prefix, raises Corrupted
+        (BROKEN_LISTING). Whether a marker comes twice is for the caller to watch, who walks. `list_page` of such a
+        store keeps its promise too, by a walk over everything for each page.
         """
         ...
 

@@ -194,7 +194,8 @@ def _dialect(name: str | None, host: str) -> Dialect:
         return DIALECTS["obs"]
     # Some vendors speak S3 on hosts of their own beside the native ones.
     theirs = (one for one in DIALECTS.values() if one.hosts and host.endswith(one.hosts))
-    return DIALECTS["s3"] if host.startswith("s3.") else next(theirs, DIALECTS["s3"])
+    named = next(theirs, DIALECTS["s3"])
+    return DIALECTS["s3"] if host.startswith("s3.") and not named.gateway else named
 
 
 def _addressing(dialect: Dialect, host: str) -> Addressing:

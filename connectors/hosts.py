@@ -1,4 +1,4 @@
-"""The vendors' own host names by region, as data (clouds.md B2-B5, B7 row 1)."""
+"""The vendors' own host names by region, as data (clouds.md B2-B5, B7-B10 row 1)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,6 +24,14 @@ _KS3_HOSTS: Mapping[str, str] = {
     **{label.removeprefix("ks3-"): f"{label}.ksyuncs.com" for label in _KS3_LABELS.values()},
     "hangzhou": "kss.ksyun.com",
 }
+# Names of Qiniu's own interface for regions that its S3 hosts call otherwise.
+_KODO_REGIONS: Mapping[str, str] = {
+    "z0": "cn-east-1",
+    "z1": "cn-north-1",
+    "z2": "cn-south-1",
+    "na0": "us-north-1",
+    "as0": "ap-southeast-1",
+}
 
 
 def _azure_host(region: str) -> str:
@@ -39,6 +47,9 @@ _HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "KingsoftCloud": ("ks3", lambda region: _KS3_HOSTS.get(region, "")),
     "Baidu": ("bos", lambda region: f"{region}.bcebos.com"),
     "Azure": ("azure", _azure_host),
+    "Qiniu": ("kodo", lambda region: f"s3.{_KODO_REGIONS.get(region, region)}.qiniucs.com"),
+    "UCloud": ("us3", lambda region: f"s3-{region}.ufileos.com"),
+    "QingCloud": ("qingstor", lambda zone: f"{zone}.qingstor.com"),
 }
 
 
@@ -51,3 +62,8 @@ def vendor_host(cloud_type: str, region: str) -> tuple[str, str] | None:
     dialect, host_of = _HOSTS[cloud_type]
     host = host_of(label)
     return (host, dialect) if host else None
+
+
+def signed_region(cloud_type: str, region: str) -> str:
+    """The region as signatures name it, which is as the vendor's hosts do."""
+    return _KODO_REGIONS.get(region.lower(), region.lower()) if cloud_type == "Qiniu" else region

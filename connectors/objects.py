@@ -68,6 +68,14 @@ class ObjectPage:
 
 
 @dataclass(frozen=True, slots=True)
+class WalkedPage:
+    """One parsed page in the store's own order; `marker` is what to hand to the next `walk_page` (None at the end)."""
+
+    objects: tuple[ObjectInfo, ...]
+    marker: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class FolderPage:
     """One page of one level: the folders (whole keys up to and with their slash) and the objects, each in order.
 

@@ -8,16 +8,31 @@ from connectors.azure import opening as azure
 from connectors.bos.store import BosStore
 from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
+from connectors.hosts import signed_region
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
+from connectors.qingstor.store import QingStore
 from connectors.s3.channel import Channel
 from connectors.s3.dialects import Addressing, Dialect, Signature
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
 from connectors.wire import Wire
 
-_S3_CLOUDS = frozenset({"AWS", "HuaweiCloud", "HEC", "Aliyun", "Tencent", "KingsoftCloud", "Baidu"})
-_STORES: Mapping[str, type[S3Store]] = {"obs": ObsStore, "bos": BosStore}
+_S3_CLOUDS = frozenset(
+    {
+        "AWS",
+        "HuaweiCloud",
+        "HEC",
+        "Aliyun",
+        "Tencent",
+        "KingsoftCloud",
+        "Baidu",
+        "QingCloud",
+        "Qiniu",
+        "UCloud",
+    }
+)
+_STORES: Mapping[str, type[S3Store]] = {"obs": ObsStore, "bos": BosStore, "qingstor": QingStore}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _HOST_LABELS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -51,7 +66,8 @@ def open_account(
     if cloud_type == azure.CLOUD:
         return azure.open_service(region, credentials, wire, endpoints)
     endpoint = _endpoint(cloud_type, region, endpoints)
-    place = Place(endpoint.target, "", region, endpoint.dialect, endpoint.signature, endpoint.addressing)
+    signed = signed_region(cloud_type, region)
+    place = Place(endpoint.target, "", signed, endpoint.dialect, endpoint.signature, endpoint.addressing)
     return _s3_store(place, credentials, wire)
 
 
@@ -96,7 +112,7 @@ def _place(location: Location, endpoint: Endpoint) -> Place:
     return Place(
         target=endpoint.target,
         bucket=bucket,
-        region=location.region,
+        region=signed_region(location.cloud_type, location.region),
         dialect=endpoint.dialect,
         signature=endpoint.signature,
         addressing=addressing,

@@ -35,6 +35,9 @@ BUILT_CLOUDS: Final = frozenset(
         CloudType.KINGSOFT_CLOUD,
         CloudType.BAIDU,
         CloudType.AZURE,
+        CloudType.QING_CLOUD,
+        CloudType.QINIU,
+        CloudType.UCLOUD,
     }
 )
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})

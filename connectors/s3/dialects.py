@@ -1,108 +1,18 @@
-"""What S3-compatible vendors do differently, as data (clouds.md B0-B5, C)."""
+"""What S3-compatible vendors do differently, as data (clouds.md B0-B10, C)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 
-from connectors.objects import Availability, StorageClass
+from connectors.objects import StorageClass
+from connectors.s3.dialect import Addressing, Dialect, Signature
 from connectors.traits import MIB, TIB, RestoreKind, Traits
 
+__all__ = ["DIALECTS", "Addressing", "Dialect", "Signature"]
 
-class Signature(StrEnum):
-    """How requests are signed; OBS and KSS are V2 with the vendor's own prefix and tag."""
-
-    V4 = "v4"
-    V2 = "v2"
-    OBS = "obs"
-    KSS = "kss"
-    OSS4 = "oss4"
-    COS = "cos"
-    BCE1 = "bce1"
-    SHARED_KEY = "shared_key"
-
-
-class Addressing(StrEnum):
-    """Where the bucket stands: before the host, first in the path, or nowhere, as the host is a domain bound to it."""
-
-    VIRTUAL = "virtual"
-    PATH = "path"
-    DOMAIN = "domain"
-
-
-_S3_CLASSES = {
-    StorageClass.IA: "STANDARD_IA",
-    StorageClass.ARCHIVE: "GLACIER",
-    StorageClass.DEEP_ARCHIVE: "DEEP_ARCHIVE",
-}
 _OBS_CLASSES = {
     StorageClass.IA: "WARM",
     StorageClass.ARCHIVE: "COLD",
     StorageClass.DEEP_ARCHIVE: "DEEP_ARCHIVE",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """One vendor. `classes` are the words that are written; STANDARD is the header left out (clouds.md B0 row 7).
-
-    `hosts` are the ends of the vendor's own host names; of these, only `service_host` tells of all buckets.
-    `host_region` finds the region in such a name, for vendors that answer in the wrong place with a host only.
-    `plus_is_blank` is how encoded listings write a blank. `folds_slashes`: `//` in a path is sent and signed as
-    `/%2F`. `sends_crc64`: a CRC64 in a write is checked. `app_id_in_bucket`: a bucket's name ends with the number of
-    its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it. `class_header` names
-    the storage class, "" for the usual name. `md5_headers` tell the whole object's MD5, the first that is there counts.
-    `file_systems`: a bucket may be a parallel file system.
-    """
-
-    name: str
-    prefix: str = "x-amz-"
-    signature: Signature = Signature.V4
-    signatures: frozenset[Signature] = frozenset({Signature.V4, Signature.V2})
-    addressing: Addressing = Addressing.PATH
-    list_version: int = 2
-    encode_listing: bool = True
-    list_headers: tuple[tuple[str, str], ...] = ()
-    classes: Mapping[StorageClass, str] = field(default_factory=lambda: _S3_CLASSES)
-    archived_classes: frozenset[str] = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-    kms_word: str = "aws:kms"
-    class_header: str = ""
-    md5_headers: tuple[str, ...] = ()
-    crc64_header: str = ""
-    sends_crc64: bool = False
-    plus_is_blank: bool = True
-    folds_slashes: bool = False
-    range_headers: tuple[tuple[str, str], ...] = ()
-    head_bucket: bool = True
-    restore_element: str = "GlacierJobParameters"
-    buckets_query: tuple[tuple[str, str], ...] = ()
-    hosts: tuple[str, ...] = ()
-    service_host: str = ""
-    app_id_in_bucket: bool = False
-    host_region: str = ""
-    conditional_write: bool = True
-    file_systems: bool = False
-    traits: Traits = field(default_factory=Traits)
-
-    @property
-    def meta_prefix(self) -> str:
-        """Prefix of user metadata headers."""
-        return f"{self.prefix}meta-"
-
-    @property
-    def restore_header(self) -> str:
-        """Where HEAD shows the state of a restore."""
-        return f"{self.prefix}restore"
-
-    def availability(self, storage_class: str, restore: str = "", archive_status: str = "") -> Availability:
-        """Whether an object of this class, with these header values, can be read now (clouds.md C2)."""
-        if 'ongoing-request="true"' in restore or archive_status.startswith("rehydrate-pending"):
-            return Availability.RESTORING
-        if 'ongoing-request="false"' in restore:
-            return Availability.READABLE
-        if storage_class in self.archived_classes or archive_status:
-            return Availability.ARCHIVED
-        return Availability.READABLE
-
 
 AWS = Dialect(
     name="aws",
@@ -296,6 +206,94 @@ AZURE = Dialect(
     ),
 )
 
+# Answers in JSON and lists in the order of its storage: see connectors/qingstor. The ETag of an upload is whatever its
+# writer said.
+QINGSTOR = Dialect(
+    name="qingstor",
+    prefix="x-qs-",
+    signature=Signature.QS,
+    signatures=frozenset({Signature.QS}),
+    addressing=Addressing.VIRTUAL,
+    list_version=1,
+    encode_listing=False,
+    classes={StorageClass.IA: "STANDARD_IA"},
+    archived_classes=frozenset(),
+    kms_word="",
+    restore_element="",
+    conditional_write=False,
+    hosts=(".qingstor.com",),
+    service_host="qingstor.com",
+    traits=Traits(
+        tags=False,
+        ordered=False,
+        conditional_put=False,
+        conditional_complete=False,
+        etag_is_md5=False,
+        min_part=4 << 20,
+        max_key_bytes=1023,
+        window_max=64,
+    ),
+)
+
+# The S3 gateway of Qiniu's Kodo. It does not encode listings (clouds.md B8 row 3), so a key with a control character
+# ends a listing as an error. Nothing is known of conditional writes and Content-MD5.
+KODO = Dialect(
+    name="kodo",
+    signatures=frozenset({Signature.V4}),
+    encode_listing=False,
+    classes={
+        StorageClass.IA: "LINE",
+        StorageClass.ARCHIVE: "GLACIER",
+        StorageClass.DEEP_ARCHIVE: "DEEP_ARCHIVE",
+    },
+    kms_word="",
+    conditional_write=False,
+    qetag=True,
+    hosts=(".qiniucs.com",),
+    traits=Traits(
+        tags=False,
+        start_after=False,
+        conditional_put=False,
+        conditional_complete=False,
+        md5_enforced=False,
+        etag_is_md5=False,
+        min_part=1 << 20,
+        max_part=1 << 30,
+        max_key_bytes=750,
+        window_max=64,
+    ),
+)
+
+# The S3 gateway of UCloud's US3. It checks no Content-MD5, has an ETag of its own, stores STANDARD_IA as STANDARD, and
+# takes parts of exactly 8 MiB (clouds.md B10). Its markers are not to be trusted: a listing goes on after its last key.
+US3 = Dialect(
+    name="us3",
+    signatures=frozenset({Signature.V4}),
+    list_version=1,
+    classes={
+        StorageClass.IA: "ONEZONE_IA",
+        StorageClass.ARCHIVE: "GLACIER",
+        StorageClass.DEEP_ARCHIVE: "DEEP_ARCHIVE",
+    },
+    archived_classes=frozenset({"GLACIER", "DEEP_ARCHIVE", "ARCHIVE"}),
+    kms_word="",
+    conditional_write=False,
+    hosts=(".ufileos.com",),
+    traits=Traits(
+        tags=False,
+        start_after=False,
+        conditional_put=False,
+        conditional_complete=False,
+        md5_enforced=False,
+        etag_is_md5=False,
+        max_put=1 << 30,
+        min_part=8 << 20,
+        max_part=8 << 20,
+        window_start=8,
+        window_max=32,
+    ),
+)
+
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS, AZURE)
+    dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3)
 }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from html import unescape
 
 from connectors.errors import (
-    Archived,
     Changed,
     Corrupted,
     Denied,
@@ -20,6 +19,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
+from connectors.s3.codes import CODES, Kind
 from connectors.wire import WireAnswer, WireFailure
 from engine.failures import Meaning, Operation
 
@@ -37,91 +37,7 @@ _OF_AN_UPLOAD = frozenset(
     {Operation.PUT_PART, Operation.LIST_PARTS, Operation.COMPLETE_UPLOAD, Operation.ABORT_UPLOAD}
 )
 
-Kind = tuple[type[StoreError], Meaning]
-
-_ROWS: tuple[tuple[type[StoreError], Meaning, str], ...] = (
-    (
-        Fatal,
-        Meaning.BAD_CREDENTIALS,
-        (
-            "InvalidAccessKeyId SignatureDoesNotMatch TooManyWrongSignature InvalidSecurity NotAuthenticated "
-            "AuthFailure MissingSecurityHeader CredentialsNotSupported XMinioInvalidAccessKey "
-            "AuthenticationFailed InvalidAuthenticationInfo NoAuthenticationInformation"
-        ),
-    ),
-    (
-        Fatal,
-        Meaning.EXPIRED_CREDENTIALS,
-        "ExpiredToken InvalidToken TokenRefreshRequired SecurityTokenExpired InvalidSecurityToken",
-    ),
-    (Fatal, Meaning.CLOCK_SKEW, "RequestTimeTooSkewed RequestExpired"),
-    (
-        Fatal,
-        Meaning.NO_BUCKET,
-        "NoSuchBucket InvalidBucketName BucketNotFound ContainerNotFound ContainerBeingDeleted ContainerDisabled",
-    ),
-    (
-        Fatal,
-        Meaning.WRONG_REGION,
-        (
-            "PermanentRedirect TemporaryRedirect Redirect AuthorizationHeaderMalformed IllegalLocationConstraint "
-            "IllegalLocationConstraintException VirtualHostDomainRequired InvalidRegionName"
-        ),
-    ),
-    (Fatal, Meaning.ACCOUNT_FROZEN, "FrozenUserId AccountFrozen UserDisable AccountIsDisabled"),
-    (Fatal, Meaning.ACCOUNT_CLOSED, "DeregisterUserId AccountProblem NotSignedUp OptInRequired"),
-    (Fatal, Meaning.ARREARS, "InArrearOrInsufficientBalance UnavailableForLegalReasons AccountOverdue"),
-    (Fatal, Meaning.NO_SPACE, "InsufficientStorageSpace QuotaExceeded XMinioStorageFull EntityNoSpace"),
-    (NotFound, Meaning.NO_KEY, "NoSuchKey NoSuchVersion NotFound NoSuchResource BlobNotFound"),
-    (NotFound, Meaning.NO_UPLOAD, "NoSuchUpload"),
-    (
-        Throttled,
-        Meaning.THROTTLED,
-        (
-            "SlowDown SlowDownRead SlowDownWrite ServiceUnavailable RequestLimitExceeded TooManyRequests Throttling "
-            "ThrottlingException BandwidthLimitExceeded QpsLimitExceeded RequestRateLimitExceeded "
-            "DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded ServerBusy"
-        ),
-    ),
-    (Archived, Meaning.ARCHIVED, "InvalidObjectState BlobArchived BlobBeingRehydrated"),
-    (
-        Corrupted,
-        Meaning.DIGEST_MISMATCH,
-        "BadDigest InvalidDigest XAmzContentSHA256Mismatch Md5Mismatch InvalidMd5",
-    ),
-    (Corrupted, Meaning.CUT_SHORT, "IncompleteBody"),
-    (
-        Rejected,
-        Meaning.BAD_KEY,
-        (
-            "KeyTooLongError KeyTooLong InvalidURI InvalidKey InvalidObjectName URITooLong XMinioInvalidObjectName "
-            "InvalidResourceName OutOfRangeInput"
-        ),
-    ),
-    (Rejected, Meaning.METADATA_TOO_BIG, "MetadataTooLarge MetaTooLarge RequestHeaderSectionTooLarge"),
-    (
-        Rejected,
-        Meaning.KMS,
-        "InvalidEncryptionAlgorithm InvalidEncryptionAlgorithmError BlobUsesCustomerSpecifiedEncryption",
-    ),
-    (Unavailable, Meaning.CONFLICT, "OperationAborted ConditionalRequestConflict"),
-    (Rejected, Meaning.CONFLICT, "FileImmutable FileAlreadyExists PathConflict ObjectAlreadyExists"),
-    (PreconditionFailed, Meaning.PRECONDITION, "BlobAlreadyExists"),
-    (Rejected, Meaning.CONFLICT, "LeaseIdMissing LeaseIdMismatchWithBlobOperation BlobImmutableDueToPolicy"),
-    (Fatal, Meaning.NO_BLOB_SERVICE, "FeatureNotSupportedForAccount"),
-    (Rejected, Meaning.TOO_LARGE, "EntityTooLarge RequestBodyTooLarge"),
-    (
-        Rejected,
-        Meaning.BAD_PART,
-        "EntityTooSmall InvalidPart InvalidPartOrder InvalidBlockList InvalidBlobOrBlock",
-    ),
-    (Rejected, Meaning.REJECTED, "NotImplemented GlacierExpeditedRetrievalNotAvailable"),
-    (Unavailable, Meaning.UNAVAILABLE, "InternalError InternalFailure RequestTimeout OperationTimedOut Busy"),
-)
-_CODES: Mapping[str, Kind] = {
-    code: (kind, meaning) for kind, meaning, codes in _ROWS for code in codes.split()
-}
-_SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "request_expired"})
 _DENIED = frozenset(
     [
         "AccessDenied",
@@ -138,6 +54,7 @@ _DENIED = frozenset(
         "AuthorizationSourceIPMismatch",
         "InsufficientAccountPermissions",
         "PublicAccessNotPermitted",
+        "permission_denied",
     ]
 )
 _FIELD = re.compile(rb"<(Code|Message|Region|Endpoint|AuthenticationErrorDetail)>([^<]{0,2000})</\1>")
@@ -236,12 +153,14 @@ def classify(operation: Operation, status: int, code: str) -> Kind:
         return _denied(operation)
     if code.startswith(("KMS", "KeyVault")):
         return Rejected, Meaning.KMS
-    if code in {"PreconditionFailed", "ConditionNotMet"}:
+    if code in {"PreconditionFailed", "ConditionNotMet", "precondition_failed"}:
         return _by_status(operation, 412)
-    if code == "InvalidRange":
+    if code in {"InvalidRange", "invalid_range"}:
         return _by_status(operation, 416)
-    known = _CODES.get(code)
-    if known is not None and not (code == "NotFound" and operation in BUCKET_LEVEL):
+    known = CODES.get(code)
+    if known == (NotFound, Meaning.NO_KEY) and operation in BUCKET_LEVEL | _OF_AN_UPLOAD:
+        return _missing(operation)
+    if known is not None:
         return known
     return _by_status(operation, status)
 
@@ -272,7 +191,8 @@ def _by_status(operation: Operation, status: int) -> Kind:
             return PreconditionFailed, Meaning.PRECONDITION
         case 416:
             return (Changed, Meaning.CHANGED) if operation in _READING else (Rejected, Meaning.BAD_RANGE)
-        case 429 | 503:
+        case 429 | 503 | 573:
+            # 573 is Qiniu's.
             return Throttled, Meaning.THROTTLED
         case 451:
             return Fatal, Meaning.ARREARS

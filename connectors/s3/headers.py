@@ -149,7 +149,9 @@ def write_headers(
     if options.tags:
         headers.append((f"{dialect.prefix}tagging", tagging(options.tags)))
     if options.storage_class is not StorageClass.STANDARD:
-        headers.append((f"{dialect.prefix}storage-class", dialect.classes[options.storage_class]))
+        headers.append(
+            (f"{dialect.prefix}storage-class", _class_word(options.storage_class, dialect, operation))
+        )
     if options.kms:
         if not dialect.kms_word:
             raise Rejected(Meaning.KMS, operation, message="this store has no encryption by KMS")
@@ -160,6 +162,13 @@ def write_headers(
 def tagging(found: Tags) -> str:
     """Tags as the header of a write carries them."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in found)
+
+
+def _class_word(storage_class: StorageClass, dialect: Dialect, operation: Operation) -> str:
+    word = dialect.classes.get(storage_class)
+    if word is None:
+        raise Rejected(Meaning.REJECTED, operation, message=f"this store has no class {storage_class}")
+    return word
 
 
 def written_value(text: str) -> str:

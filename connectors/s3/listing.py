@@ -29,6 +29,8 @@ _ENTRY = re.compile(
     rf"{_MORE}<StorageClass>([0-9A-Z_]*)</StorageClass>{_MORE}</Contents>)"
 )
 _MARK = b"<Contents/>"
+# What many stores write instead of a character that XML cannot hold.
+_LOST = "\ufffd".encode()
 Plain = tuple[str, str, str, str, str, str]
 
 
@@ -148,7 +150,7 @@ def _ask(dialect: Dialect, wanted: Wanted, after: bytes, token: str) -> Ask:
 def _checked(answer: WireAnswer, dialect: Dialect, wanted: Wanted, form: PageForm) -> RawPage:
     try:
         page = form.parse(answer.document, dialect)
-        _check_folders(page.folders, wanted)
+        check_folders(page.folders, wanted)
         return replace(page, objects=_in_order(page.objects, wanted.prefix))
     except (ValueError, TypeError) as error:
         raise broken(Operation.LIST, answer, str(error)[:200]) from error
@@ -171,7 +173,8 @@ def _in_order(objects: tuple[ObjectInfo, ...], prefix: bytes) -> tuple[ObjectInf
     return tuple(info for index, info in enumerate(objects) if index not in repeats)
 
 
-def _check_folders(folders: tuple[bytes, ...], wanted: Wanted) -> None:
+def check_folders(folders: tuple[bytes, ...], wanted: Wanted) -> None:
+    """Raises BrokenXml when a folder is out of order, comes twice or is none of the level that was asked for."""
     if any(later <= earlier for earlier, later in pairwise(folders)):
         raise BrokenXml("the folders are out of order")
     end = wanted.delimiter.encode()
@@ -187,8 +190,12 @@ def parse_page(body: bytes, dialect: Dialect) -> RawPage:
     truncated = {"true": True, "false": False}.get(document.text("IsTruncated").strip().lower())
     if truncated is None:
         raise BrokenXml("the page does not say whether it is truncated")
+    objects = _plain_objects(plain, document, dialect) if plain else _objects(document, dialect)
+    if not document.url_encoded and any(_LOST in info.key for info in objects):
+        # Whatever the key is, it stands elsewhere in the order, and a listing that goes on after it would miss keys.
+        raise BrokenXml("a key holds a character that the store cannot write into its listing")
     return RawPage(
-        objects=_plain_objects(plain, document, dialect) if plain else _objects(document, dialect),
+        objects=objects,
         truncated=truncated,
         marker=document.key(document.text("NextMarker")),
         token=document.text("NextContinuationToken"),

@@ -115,8 +115,13 @@ def _manifest(parts: Sequence[Part]) -> bytes:
 
 async def abort_upload(channel: Channel, key: bytes, upload_id: str) -> None:
     """See `MultipartWriter.abort_upload`."""
+    await gone_is_fine(channel, Ask(Operation.ABORT_UPLOAD, "DELETE", key, (("uploadId", upload_id),)))
+
+
+async def gone_is_fine(channel: Channel, ask: Ask) -> None:
+    """Send an abort; an upload that is gone is no error."""
     try:
-        await channel.call(Ask(Operation.ABORT_UPLOAD, "DELETE", key, (("uploadId", upload_id),)))
+        await channel.call(ask)
     except NotFound:
         return
 

@@ -1,10 +1,12 @@
 """HEAD and guarded GET: the listed version, exactly the bytes that were asked for, or an error (clouds.md A4)."""
 
+import asyncio
 import re
 from dataclasses import replace
 
 from connectors.errors import Changed, Corrupted, StoreError
 from connectors.objects import ByteRange, Guard, ObjectHead, ReadAnswer
+from connectors.s3 import qetag
 from connectors.s3.channel import Ask, Channel
 from connectors.s3.dialects import Dialect
 from connectors.s3.errors import broken
@@ -64,7 +66,17 @@ async def read(channel: Channel, key: bytes, guard: Guard, part: ByteRange | Non
             status=answer.status,
             message=f"{len(answer.body)} of {wanted.length} bytes came",
         )
+    if whole and channel.dialect.qetag:
+        await _check_qetag(answer)
     return ReadAnswer(answer.body, object_head(key, guard.size, answer, channel.dialect))
+
+
+async def _check_qetag(answer: WireAnswer) -> None:
+    etag = plain_etag(answer.header("etag"))
+    if await asyncio.to_thread(qetag.denies, etag, answer.body):
+        raise Corrupted(
+            Meaning.DIGEST_MISMATCH, Operation.READ, status=answer.status, message="the ETag denies the bytes"
+        )
 
 
 def _ask(dialect: Dialect, key: bytes, guard: Guard, wanted: ByteRange, *, whole: bool) -> Ask:

@@ -8,7 +8,7 @@ from typing import assert_never
 from connectors.s3.dialects import Signature
 from connectors.s3.place import Account, Place
 from connectors.wire.encoding import Query
-from connectors.wire.signing import bce1, cos, oss4, sigv4, v2
+from connectors.wire.signing import bce1, cos, oss4, qs, sigv4, v2
 
 # A COS signature names the span in which it holds; it begins earlier for a clock that is a little behind.
 _COS_EARLIER, _COS_SECONDS = 60, 3600
@@ -51,6 +51,10 @@ def _authorization(asked: Asked, headers: dict[str, str], place: Place, account:
             return _bce1(asked, headers, account, now)
         case Signature.SHARED_KEY:
             raise ValueError("requests to Azure are signed by connectors.azure.channel")
+        case Signature.QS:
+            headers["date"] = formatdate(now, usegmt=True)
+            pair = qs.Keys(account.access_key, account.secret_key)
+            return qs.authorization(asked.method, asked.resource, asked.query, headers, pair)
         case _:
             assert_never(place.signature)
 

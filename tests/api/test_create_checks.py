@@ -174,6 +174,9 @@ ACCEPTED: list[dict[str, Any]] = [
     source(cloud_type="Tencent", region="ap-beijing", app_id="1250000000"),
     source(cloud_type="KingsoftCloud", region="BEIJING"),
     source(cloud_type="Baidu", region="bj"),
+    source(cloud_type="QingCloud", region="pek3b"),
+    source(cloud_type="Qiniu", region="cn-east-1"),
+    source(cloud_type="UCloud", region="cn-bj"),
     {"consistency_check": "crc64", **source(cloud_type="Tencent", app_id="1250000000")},
 ]
 
@@ -192,7 +195,6 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
-    *[(source(cloud_type=cloud), "src_node.cloud_type") for cloud in ("QingCloud", "Qiniu", "UCloud")],
     (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
 ]
 

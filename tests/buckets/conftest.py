@@ -1,6 +1,7 @@
 """One store, one CDN and one API for all tests here."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,41 @@ def cdn(session_cdn: Cdn) -> Cdn:
     return session_cdn
 
 
+# Sources that have a server of their own: the API's word, the dialect and the region.
+VENDORS = {"QingCloud": ("qingstor", "pek3a"), "Qiniu": ("kodo", "cn-east-1"), "UCloud": ("us3", "cn-bj")}
+
+
 @pytest.fixture(scope="session")
-def endpoints(shop: ServerProcess, session_cdn: Cdn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def vendors() -> Iterator[dict[str, ServerProcess]]:
+    """A store of each, with the same objects."""
+    with ExitStack() as stack:
+        servers = {}
+        for cloud, (dialect, region) in VENDORS.items():
+            config = StoreConfig(
+                keys={ACCESS_KEY: Key(SECRET_KEY)}, buckets=[BUCKET, "empty"], dialect=dialect, region=region
+            )
+            servers[cloud] = stack.enter_context(ServerProcess(config))
+            for key in ("a.txt", "b/1.txt", "b/c/3.txt", "d e/ä.txt"):
+                servers[cloud].put(BUCKET, key.encode(), key.encode() * 300)
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def endpoints(
+    shop: ServerProcess,
+    vendors: dict[str, ServerProcess],
+    session_cdn: Cdn,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """What the operator allows."""
     file = tmp_path_factory.mktemp("endpoints") / "endpoints.yaml"
+    lines = [
+        f'- {{cloud_type: {cloud}, region: "*", endpoint: "{vendors[cloud].url}", dialect: {dialect}}}\n'
+        for cloud, (dialect, _) in VENDORS.items()
+    ]
     file.write_text(
-        f"""
+        "".join(lines)
+        + f"""
 - {{cloud_type: AWS, region: us-east-1, endpoint: "{shop.url}"}}
 - {{cloud_type: HuaweiCloud, region: "*", endpoint: "{shop.url}", dialect: obs, addressing: path}}
 - {{cloud_type: HEC, region: my-region, endpoint: "{shop.url}", dialect: obs, addressing: path}}

@@ -165,6 +165,8 @@ TOLD_BY_THE_STORE = {
     "AWS dialect aws",
     "Aliyun OSS",
     "KingsoftCloud KS3",
+    "Qiniu Kodo",
+    "UCloud US3",
 }
 
 

@@ -59,10 +59,15 @@ async def test_a_reset_connection_is_retried_by_others(
     await store.read(KEY, guard, part)
 
 
-async def test_a_flipped_byte_shows_in_the_md5(
+async def test_a_flipped_byte_is_refused_or_shows_in_the_md5(
     faulty: str, store: DestinationStore, guard: Guard, server: ServerProcess
 ) -> None:
     server.faults.add(op="get", flip=777)
+    if len(guard.etag) != 32:
+        # The ETag is another hash of the bytes, and the connector compares it.
+        with pytest.raises(Corrupted):
+            await store.read(KEY, guard)
+        return
     answer = await store.read(KEY, guard)
     assert hashlib.md5(answer.data).hexdigest() != guard.etag
 

@@ -25,6 +25,13 @@ _SUBRESOURCE_NAMES = """
     x-obs-security-token x-oss-process
     """
 _SUBRESOURCES = frozenset(_SUBRESOURCE_NAMES.split())
+# What a server of one dialect takes; the others are told by what comes.
+_WANTED = {
+    "s3": ("AWS", "AWS4-HMAC-SHA256"),
+    "obs": ("OBS",),
+    "kodo": ("AWS4-HMAC-SHA256",),
+    "us3": ("AWS4-HMAC-SHA256",),
+}
 _V4 = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^,\s]+)\s*,\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([0-9a-f]{64})$"
 )
@@ -40,7 +47,7 @@ def authenticate(request: Request, config: StoreConfig) -> str:
             return ""
         raise S3Error(403, "AccessDenied", "Anonymous access is forbidden.")
     scheme = header.split(" ", 1)[0]
-    wanted = {"s3": ("AWS", "AWS4-HMAC-SHA256"), "obs": ("OBS",)}.get(config.dialect)
+    wanted = _WANTED.get(config.dialect)
     if wanted is not None and scheme not in wanted:
         raise S3Error(400, "InvalidArgument", "Unsupported Authorization Type")
     match scheme:

@@ -57,7 +57,7 @@ class StoreConfig:
     root: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
-    dialect: str = "both"  # s3, obs or both; oss, cos, ks3, bos or azure
+    dialect: str = "both"  # s3, obs or both; or a vendor of flavors.py
     keys: dict[str, Account] = field(default_factory=lambda: {"test-access-key": Account("test-secret-key")})
     buckets: list[str] = field(default_factory=list)
     bucket_flags: dict[str, BucketFlags] = field(default_factory=dict)

@@ -9,7 +9,9 @@ from urllib.parse import quote
 from tests.storeserver import mutation
 from tests.storeserver.body import Body, Reader, Sink, content_crc64
 from tests.storeserver.config import BucketFlags, StoreConfig, account, denials
+from tests.storeserver.flavors import S3, VENDORS
 from tests.storeserver.model import Properties, Version
+from tests.storeserver.objects import content_etag
 from tests.storeserver.service import Service, no_such_key
 
 _SETTABLE = {
@@ -43,7 +45,8 @@ def put_body(service: Service, bucket: str, key: bytes, body: Body, **properties
     """The same for a body that has been received."""
     target = service.bucket(bucket)
     modified = properties.pop("modified", None)
-    etag = properties.pop("etag", body.md5)
+    flavor = VENDORS.get(service.config.dialect, S3)
+    etag = properties.pop("etag", None) or content_etag(service, flavor, body)
     crc = content_crc64(service.storage.files, body) if service.config.crc64 else ""
     at = service.now() if modified is None else modified
     version = Version(key, body, etag, at, Properties(**properties), service.version_id(target), crc64=crc)

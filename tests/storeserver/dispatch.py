@@ -6,15 +6,24 @@ import base64
 import logging
 from collections.abc import Callable
 
-from tests.storeserver import admin, azure, buckets, json_answers, multipart, objects, vendor_auth, xml
+from tests.storeserver import (
+    admin,
+    azure,
+    buckets,
+    json_answers,
+    multipart,
+    objects,
+    qingstor_answers,
+    vendor_auth,
+    xml,
+)
 from tests.storeserver.auth import authenticate
 from tests.storeserver.body import Files, Sink
 from tests.storeserver.faults import Fault
-from tests.storeserver.flavors import VENDORS
 from tests.storeserver.message import Request, Response, S3Error
 from tests.storeserver.model import SyntheticBucket
 from tests.storeserver.routing import check_allowed, route
-from tests.storeserver.service import Service
+from tests.storeserver.service import Service, no_such_key
 
 _log = logging.getLogger("storeserver")
 _Operation = Callable[[Service, Request], Response]
@@ -44,6 +53,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "complete": multipart.complete,
     "abort": multipart.abort,
 }
+_JSON = {"bos": json_answers, "qingstor": qingstor_answers}
 _STORES_BODY = frozenset({"put", "upload_part"})
 _CHANGES = _STORES_BODY | {"copy", "delete", "initiate", "complete", "abort", "restore", "delete_bucket"}
 _FRAMING = {"content-length", "transfer-encoding"}
@@ -92,7 +102,7 @@ class Dispatcher:
         if request.obs and config.dialect == "s3":
             raise S3Error(400, "InvalidArgument", "x-obs- headers are not understood here.")
         self._check_place(request)
-        verify = vendor_auth.verify if request.flavor.name in VENDORS else authenticate
+        verify = vendor_auth.verify if request.flavor.name in vendor_auth.SCHEMES else authenticate
         request.access_key = verify(request, config)
         if len(request.key) > config.max_key_bytes:
             raise S3Error(400, "KeyTooLongError", "Your key is too long")
@@ -113,6 +123,12 @@ class Dispatcher:
         if wrong and told is not None:
             endpoint = config.base_domain.replace("{region}", config.region)
             raise S3Error(*told, "The bucket must be addressed at the specified endpoint.", Endpoint=endpoint)
+        if (
+            request.flavor.hides_leading_slash
+            and request.key.startswith(b"/")
+            and request.method in ("GET", "HEAD")
+        ):
+            raise no_such_key(request.key)
         if config.app_id and request.bucket and not request.bucket.endswith(f"-{config.app_id}"):
             raise S3Error(404, "NoSuchBucket", "The specified bucket does not exist.")
         if request.op == "head_bucket" and not request.flavor.head_bucket:
@@ -131,7 +147,7 @@ class Dispatcher:
                 return admin.respond(self.service, request)
             operation = _OPERATIONS.get(request.op)
             if request.flavor.json:
-                operation = json_answers.OPERATIONS.get(request.op, operation)
+                operation = _JSON[request.flavor.name].OPERATIONS.get(request.op, operation)
             elif request.flavor.name == "azure":
                 operation = azure.OPERATIONS.get(request.op)
             if operation is None:
@@ -151,10 +167,12 @@ class Dispatcher:
         if request.flavor.name == "azure" and request.op != "admin":
             return azure.refuse(request, error, self.service.request_id())
         request_id = self.service.request_id()
+        error.code = request.flavor.codes.get(error.code, error.code)
         headers = [(request.prefix + "request-id", request_id), *error.headers]
         if request.flavor.json and request.op != "admin" and request.method != "HEAD":
             headers.append(("Content-Type", "application/json"))
-            return Response(error.status, headers, json_answers.error_document(error, request_id))
+            document = _JSON[request.flavor.name].error_document(error, request_id)
+            return Response(error.status, headers, document)
         if request.method == "HEAD":
             if request.flavor.name == "oss":
                 document = xml.error_document(error, request.path, request_id)

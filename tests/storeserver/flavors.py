@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from tests.storeserver.etags import qetag, ufile_etag
 
 _CLASSES = (
     "STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER_IR GLACIER DEEP_ARCHIVE"
@@ -16,7 +18,10 @@ class Flavor:
     """One vendor. `classes` gives the vendor's word for each storage class of S3 that it has.
 
     `encoding` is how names stand in an encoded listing: form (blank is `+`), percent, or all (`/` as %2F too).
-    `tells_endpoint` is what a request at another region's host gets: a status and a code.
+    `tells_endpoint` is what a request at another region's host gets: a status and a code. `query_names` and `codes`
+    are the vendor's words for those of S3. `etag_rule` makes an ETag of the blocks of 4 MiB, where it is no MD5. A
+    gateway that does not encode a listing writes U+FFFD for what XML cannot hold. `aliases` are classes that are stored
+    as others, `part_size` is that of all parts but the last, and a `wrong_marker` leads back to the page's first key.
     """
 
     name: str
@@ -39,6 +44,15 @@ class Flavor:
     wrong_token: tuple[int, str] = (403, "InvalidSecurityToken")
     tells_endpoint: tuple[int, str] | None = None
     json: bool = False
+    query_names: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    first_part: int = 1
+    etag_rule: Callable[[Iterable[bytes]], str] | None = None
+    encodes_listing: bool = True
+    hides_leading_slash: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    wrong_marker: bool = False
+    part_size: int = 0
 
     def class_name(self, storage_class: str) -> str:
         """A storage class as the vendor calls it."""
@@ -46,6 +60,7 @@ class Flavor:
 
     def class_of(self, word: str) -> str | None:
         """The S3 name of a vendor's word, None for a word that the vendor does not know."""
+        word = self.aliases.get(word, word)
         return next((ours for ours, theirs in self.classes.items() if word in (theirs, ours)), None)
 
     def etag(self, etag: str) -> str:
@@ -161,6 +176,84 @@ AZURE = Flavor(
     opaque_etag=True,
 )
 
-BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE)}
+QINGSTOR = Flavor(
+    "qingstor",
+    "x-qs-",
+    classes={"STANDARD": "STANDARD", "STANDARD_IA": "STANDARD_IA"},
+    class_always_shown=True,
+    kms="",
+    json=True,
+    first_part=0,
+    query_names={
+        "upload_id": "uploadId",
+        "part_number": "partNumber",
+        "limit": "max-keys",
+    },
+    codes={
+        "InvalidAccessKeyId": "invalid_access_key_id",
+        "SignatureDoesNotMatch": "signature_not_matched",
+        "RequestTimeTooSkewed": "request_expired",
+        "AccessDenied": "permission_denied",
+        "NoSuchBucket": "bucket_not_exists",
+        "NoSuchKey": "object_not_exists",
+        "NoSuchUpload": "object_not_exists",
+        "BadDigest": "bad_digest",
+        "InvalidDigest": "bad_digest",
+        "PreconditionFailed": "precondition_failed",
+        "InvalidRange": "invalid_range",
+        "KeyTooLongError": "invalid_object_name",
+        "EntityTooSmall": "entity_too_small",
+        "EntityTooLarge": "entity_too_large",
+        "InvalidPart": "invalid_argument",
+        "InvalidPartOrder": "invalid_argument",
+        "InvalidArgument": "invalid_argument",
+        "InvalidStorageClass": "invalid_argument",
+        "InternalError": "internal_error",
+    },
+)
+
+# The S3 gateway of Qiniu's Kodo.
+KODO = Flavor(
+    "kodo",
+    "x-amz-",
+    namespace=S3.namespace,
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "LINE",
+        "GLACIER_IR": "GLACIER_IR",
+        "GLACIER": "GLACIER",
+        "DEEP_ARCHIVE": "DEEP_ARCHIVE",
+    },
+    kms="",
+    next_marker=False,
+    whole_seconds=False,
+    restore_elements=_JOBS,
+    wrong_token=(400, "InvalidToken"),
+    etag_rule=qetag,
+    encodes_listing=False,
+    hides_leading_slash=True,
+)
+
+# The S3 gateway of UCloud's US3.
+US3 = Flavor(
+    "us3",
+    "x-amz-",
+    namespace=S3.namespace,
+    classes={"STANDARD": "STANDARD", "ONEZONE_IA": "ONEZONE_IA", "GLACIER": "GLACIER"},
+    aliases={
+        "STANDARD_IA": "STANDARD",
+        "INTELLIGENT_TIERING": "ONEZONE_IA",
+        "REDUCED_REDUNDANCY": "ONEZONE_IA",
+        "DEEP_ARCHIVE": "GLACIER",
+    },
+    kms="",
+    restore_elements=_JOBS,
+    wrong_token=(400, "InvalidToken"),
+    etag_rule=ufile_etag,
+    wrong_marker=True,
+    part_size=8 << 20,
+)
+
+BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR)}
 # The dialects of which a server speaks one and nothing else.
-VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE)}
+VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3)}

@@ -44,6 +44,7 @@ class Request:
     host_region: str = ""
     account: str = ""
     prefix: str = "x-amz-"
+    vendor: Flavor | None = None
     access_key: str = ""
     sink: Sink | None = None
     body: Body | None = None
@@ -56,7 +57,7 @@ class Request:
     @property
     def flavor(self) -> Flavor:
         """The vendor whose dialect the request speaks."""
-        return BY_PREFIX[self.prefix]
+        return self.vendor or BY_PREFIX[self.prefix]
 
     @property
     def obs(self) -> bool:

@@ -13,7 +13,14 @@ from tests.storeserver.listing import encode_name, max_keys, url_encoding
 from tests.storeserver.message import Request, Response, S3Error, shown_time
 from tests.storeserver.model import Part, Upload, Version
 from tests.storeserver.naming import encryption_headers, read_properties
-from tests.storeserver.objects import body_bytes, check_digest, crc_of, object_etag, stored_headers
+from tests.storeserver.objects import (
+    body_bytes,
+    check_digest,
+    content_etag,
+    crc_of,
+    object_etag,
+    stored_headers,
+)
 from tests.storeserver.service import Service
 
 _MAX_PARTS = 10_000
@@ -57,7 +64,7 @@ def upload_part(service: Service, request: Request) -> Response:
     if request.own("copy-source") is not None:
         raise S3Error(501, "NotImplemented", "Copying a part is not offered here.")
     raw = request.query.get("partNumber", b"")
-    if not raw.isdigit() or not 1 <= int(raw) <= _MAX_PARTS:
+    if not raw.isdigit() or not request.flavor.first_part <= int(raw) <= _MAX_PARTS:
         raise S3Error(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     body = request.body
     assert body is not None
@@ -136,7 +143,7 @@ def list_uploads(service: Service, request: Request) -> Response:
         xml.element("MaxUploads", limit),
         xml.element("IsTruncated", "true" if more else "false"),
     ]
-    if url:
+    if url and url != "replaced":
         parts.append(b"<EncodingType>url</EncodingType>")
     if more:
         parts.append(b"<NextKeyMarker>%b</NextKeyMarker>" % encode_name(shown[-1][0], url=url))
@@ -168,7 +175,7 @@ def complete(service: Service, request: Request) -> Response:
     """POST ?uploadId: checks the list of parts and makes the object."""
     asked = _asked_parts(request)
     if request.fault is not None and request.fault.complete_error:
-        _chosen_parts(service, find(service, request), asked)
+        _chosen_parts(service, request, find(service, request), asked)
         code = xml.element("Code", request.fault.complete_error)
         return Response(200, [("Content-Type", "application/xml")], b"<Error>%b</Error>" % code)
     version = finish(service, request, asked)
@@ -185,18 +192,23 @@ def complete(service: Service, request: Request) -> Response:
     return response
 
 
-def finish(service: Service, request: Request, asked: list[tuple[int, str]]) -> Version:
-    """Make the object of the parts that were asked for."""
+def finish(
+    service: Service, request: Request, asked: list[tuple[int, str]], etag: str | None = None
+) -> Version:
+    """Make the object of the parts that were asked for; `etag` is its own where the writer names it."""
     upload = find(service, request)
     bucket = service.bucket(request.bucket)
-    parts = _chosen_parts(service, upload, asked)
+    parts = _chosen_parts(service, request, upload, asked)
     if service.conditional_writes(bucket):
         check_write(request, bucket)
     digest = _composite(request, parts)
     segments = tuple(s for p in parts for s in p.body.segments)
     body = Body(segments, sum(p.body.size for p in parts))
     crc = crc_of(service, request, body)
-    etag = f"{object_etag(request, upload.properties, digest)}-{len(parts)}"
+    if request.flavor.etag_rule is not None:
+        etag = content_etag(service, request.flavor, body)
+    elif etag is None:
+        etag = f"{object_etag(request, upload.properties, digest)}-{len(parts)}"
     version = Version(
         upload.key, body, etag, service.now(), upload.properties, service.version_id(bucket),
         upload_id=upload.upload_id, crc64=crc,
@@ -225,7 +237,9 @@ def _asked_parts(request: Request) -> list[tuple[int, str]]:
     return asked
 
 
-def _chosen_parts(service: Service, upload: Upload, asked: list[tuple[int, str]]) -> list[Part]:
+def _chosen_parts(
+    service: Service, request: Request, upload: Upload, asked: list[tuple[int, str]]
+) -> list[Part]:
     numbers = [number for number, _ in asked]
     if any(a >= b for a, b in itertools.pairwise(numbers)):
         raise S3Error(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
@@ -242,4 +256,7 @@ def _chosen_parts(service: Service, upload: Upload, asked: list[tuple[int, str]]
             PartNumber=str(small.number), ProposedSize=str(small.body.size),
             MinSizeAllowed=str(service.config.min_part_size),
         )  # fmt: skip
+    wanted = request.flavor.part_size
+    if wanted and any(part.body.size != wanted for part in chosen[:-1]):
+        raise S3Error(400, "InvalidPart", f"All parts but the last must have {wanted} bytes.")
     return chosen

@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 from tests.storeserver import xml
 from tests.storeserver.body import Body, Reader, content_crc64
 from tests.storeserver.conditions import check_read, check_write, parse_range
+from tests.storeserver.etags import BLOCK
+from tests.storeserver.flavors import Flavor
 from tests.storeserver.message import Request, Response, S3Error, http_date, shown_time
 from tests.storeserver.model import ARCHIVED, Bucket, Properties, Version
 from tests.storeserver.naming import STANDARD_HEADERS, encryption_headers, read_properties
@@ -42,7 +44,7 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
     result += encryption_headers(request, properties)
     result += version_headers(request, service.bucket(request.bucket), version)
     result += _restore_header(service, request, version)
-    if version.crc64:
+    if version.crc64 and request.flavor.crc_header:
         result.append((request.flavor.crc_header, version.crc64))
     if version.upload_id and request.obs:
         result.append(("x-obs-uploadId", version.upload_id))
@@ -115,6 +117,8 @@ def check_digest(service: Service, request: Request, body: Body) -> None:
 
 def crc_of(service: Service, request: Request, body: Body) -> str:
     """The CRC64 of a body where the server keeps it; raises BadDigest when another one was promised."""
+    if not request.flavor.crc_header:
+        return ""
     promised = request.headers.get(request.flavor.crc_header)
     if not service.config.crc64 and promised is None:
         return ""
@@ -122,6 +126,18 @@ def crc_of(service: Service, request: Request, body: Body) -> str:
     if promised is not None and promised != crc:
         raise S3Error(400, "BadDigest", "The CRC64 you specified did not match what we received.")
     return crc if service.config.crc64 else ""
+
+
+def content_etag(service: Service, flavor: Flavor, body: Body) -> str:
+    """What the vendor makes its ETag of: the MD5, or a rule of its own."""
+    if flavor.etag_rule is None:
+        return body.md5
+    reader = Reader(service.storage.files, body, 0, body.size)
+    try:
+        starts = range(0, body.size, BLOCK)
+        return flavor.etag_rule(reader.read(start, min(BLOCK, body.size - start)) for start in starts)
+    finally:
+        reader.close()
 
 
 def object_etag(request: Request, properties: Properties, plain: str) -> str:
@@ -144,7 +160,7 @@ def write(service: Service, request: Request) -> Response:
     check_digest(service, request, body)
     properties = read_properties(request, bucket.flags, service.config.max_meta_bytes)
     crc = crc_of(service, request, body)
-    etag = object_etag(request, properties, body.md5)
+    etag = object_etag(request, properties, content_etag(service, request.flavor, body))
     version = Version(
         request.key, body, etag, service.now(), properties, service.version_id(bucket), crc64=crc
     )
@@ -162,7 +178,7 @@ def _as_path(key: bytes, size: int) -> bytes:
 def stored_headers(request: Request, bucket: Bucket, version: Version) -> list[tuple[str, str]]:
     """What the answer to a write says about the object, besides its ETag."""
     result = encryption_headers(request, version.properties) + version_headers(request, bucket, version)
-    if version.crc64:
+    if version.crc64 and request.flavor.crc_header:
         result.append((request.flavor.crc_header, version.crc64))
     if version.properties.storage_class != "STANDARD":
         name = request.flavor.class_name(version.properties.storage_class)

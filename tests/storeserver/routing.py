@@ -38,11 +38,15 @@ def route(request: Request, config: StoreConfig) -> None:
     """Fill in dialect, bucket, key and operation; an operation that is not offered is "unknown"."""
     headers = request.headers
     if config.dialect in VENDORS:
-        request.prefix = VENDORS[config.dialect].prefix
+        request.vendor = VENDORS[config.dialect]
+        request.prefix = request.vendor.prefix
     elif headers.get("authorization", "").startswith("OBS ") or any(n.startswith("x-obs-") for n in headers):
         request.prefix = "x-obs-"
     if request.raw_query:
+        names = request.flavor.query_names
         request.query = parse_query(request.raw_query)
+        if names:
+            request.query = {names.get(name, name): value for name, value in request.query.items()}
     if request.flavor.name == "azure":
         azure_routes.route(request, config)
         return

@@ -1,4 +1,4 @@
-"""Verifies the signatures of OSS (V4), COS, KS3, BOS and Azure from the raw request alone (clouds.md A4, B2-B5)."""
+"""Verifies the signatures of the vendors that have their own, from the raw request alone (clouds.md A4, B2-B9)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from tests.storeserver import qingstor_auth
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.message import Request, S3Error, parse_date
 
@@ -33,7 +34,7 @@ def verify(request: Request, config: StoreConfig) -> str:
     header = request.headers.get("authorization", "")
     if not header and request.flavor.name != "azure":
         raise S3Error(403, "AccessDenied", "Anonymous access is forbidden.")
-    return _SCHEMES[request.flavor.name](request, config, header)
+    return SCHEMES[request.flavor.name](request, config, header)
 
 
 def _account(request: Request, config: StoreConfig, access_key: str) -> Account:
@@ -311,10 +312,11 @@ def _azure_weight(name: str) -> list[tuple[int, str]]:
     return [(0 if one == "_" else 1 if one.isdigit() else 2, one) for one in name if one != "-"]
 
 
-_SCHEMES: dict[str, Callable[[Request, StoreConfig, str], str]] = {
+SCHEMES: dict[str, Callable[[Request, StoreConfig, str], str]] = {
     "oss": _oss,
     "cos": _cos,
     "ks3": _kss,
     "bos": _bce,
     "azure": _azure,
+    "qingstor": qingstor_auth.verify,
 }

@@ -1,10 +1,11 @@
-"""The pages of a range: from the source's own listing, from one HEAD, or from a sorted list file."""
+"""The pages of a range: from the source's own listing, in order or sorted, from one HEAD, or from a list file."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from itertools import islice
 from pathlib import Path
 
+from connectors.capabilities import Walker
 from connectors.errors import NotFound
 from connectors.objects import ObjectInfo, ObjectPage
 from engine.listfile import ListRefused
@@ -12,8 +13,10 @@ from engine.policy import UNKNOWN
 from engine.spec import TaskType
 from ledger.values import RangeClaim
 from workers.transfer.context import TaskContext
-from workers.transfer.lists import ListFile, sort_list, spool_folder
+from workers.transfer.lists import ListFile, sort_list
+from workers.transfer.runs import spool_folder
 from workers.transfer.signals import TaskFailed
+from workers.transfer.walking import walked_pages
 
 PAGE = 1000
 
@@ -24,6 +27,9 @@ def pages(context: TaskContext, claim: RangeClaim, start: bytes) -> AsyncGenerat
         return _listed_pages(context, start)
     if claim.exact:
         return _single_page(context, claim)
+    source = context.pair.source
+    if not source.traits.ordered and isinstance(source, Walker):
+        return walked_pages(context, source, claim.prefix, start)
     return _store_pages(context, claim, start)
 
 

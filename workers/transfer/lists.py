@@ -1,20 +1,16 @@
 """A list file as a source listing: read under its ETag, sorted outside memory by key and line (design 3.6)."""
 
 import asyncio
-import heapq
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from connectors.objects import ByteRange, Guard, ObjectHead
 from engine.listfile import Line, parse_lines
 from workers.transfer.context import TaskContext
+from workers.transfer.runs import Runs
 
 BLOCK = 4 << 20
-RUN_LINES = 200_000
 
 
 class ListFile:
@@ -53,17 +49,14 @@ class ListFile:
 
 @dataclass(frozen=True, slots=True)
 class SortedLines:
-    """A folder with sorted runs of (key, line number, raw); merging them gives the list in key order."""
+    """The lines of a list in runs of (key, line number, raw); merging them gives the list in key order."""
 
-    folder: Path
+    runs: Runs
 
     def read(self, after: bytes) -> Iterator[Line]:
         """Lines whose key is greater than `after`, by key and then line."""
-        with ExitStack() as stack:
-            runs = [stack.enter_context(path.open("rb")) for path in sorted(self.folder.iterdir())]
-            for key, number, raw in heapq.merge(*map(_rows, runs)):
-                if key > after:
-                    yield Line(number, raw, key)
+        for key, number, raw in self.runs.read(after):
+            yield Line(number, raw, key)
 
 
 async def sort_list(listed: ListFile, folder: Path) -> SortedLines:
@@ -72,38 +65,14 @@ async def sort_list(listed: ListFile, folder: Path) -> SortedLines:
     with spool.open("wb") as out:
         async for block in listed.blocks():
             await asyncio.to_thread(out.write, block)
-    await asyncio.to_thread(_spill, spool, folder)
+    runs = Runs(folder)
+    await asyncio.to_thread(_spill, spool, runs)
     spool.unlink()
-    return SortedLines(folder)
+    return SortedLines(runs)
 
 
-def spool_folder() -> tempfile.TemporaryDirectory[str]:
-    """A private folder that goes away with its user."""
-    return tempfile.TemporaryDirectory(prefix="oms-list-")
-
-
-def _spill(spool: Path, folder: Path) -> None:
+def _spill(spool: Path, runs: Runs) -> None:
     with spool.open("rb") as file:
-        rows: list[tuple[bytes, int, bytes]] = []
         for line in parse_lines(iter(lambda: file.read(BLOCK), b"")):
-            rows.append((line.key, line.number, line.raw))
-            if len(rows) >= RUN_LINES:
-                _write_run(folder, rows)
-                rows = []
-        if rows:
-            _write_run(folder, rows)
-
-
-def _write_run(folder: Path, rows: list[tuple[bytes, int, bytes]]) -> None:
-    rows.sort()
-    path = folder / f"run-{rows[0][1]:012}"
-    with path.open("wb") as out:
-        for key, number, raw in rows:
-            out.write(b"%d %d %d\n" % (len(key), number, len(raw)) + key + raw + b"\n")
-
-
-def _rows(run: IO[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
-    while header := run.readline():
-        n, number, m = map(int, header.split())
-        body = run.read(n + m + 1)
-        yield body[:n], number, body[n : n + m]
+            runs.add((line.key, line.number, line.raw))
+    runs.flush()

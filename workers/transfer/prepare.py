@@ -2,6 +2,7 @@
 
 import asyncio
 
+from connectors.capabilities import Walker
 from connectors.errors import Denied, Fatal, NotFound, StoreError
 from connectors.objects import ObjectHead
 from engine.failures import Meaning
@@ -14,6 +15,7 @@ from workers.transfer.grouping import list_tasks
 from workers.transfer.lists import ListFile
 from workers.transfer.signals import LeaseLost, TaskFailed
 from workers.transfer.together import together
+from workers.transfer.walking import anything_walked
 
 AT_ONCE = 16
 WHOLE = Scope(b"", None, b"", exact=False)
@@ -67,6 +69,8 @@ async def _anything(context: TaskContext, scope: Scope) -> bool:
     if scope.exact:
         await context.source(lambda: store.head(scope.lo))
         return True
+    if not store.traits.ordered and isinstance(store, Walker):
+        return await anything_walked(context, store, scope.prefix)
     page = await context.source(lambda: store.list_page(scope.prefix, b"", 1))
     return bool(page.objects)
 

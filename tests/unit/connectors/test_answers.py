@@ -297,3 +297,13 @@ def test_crc64_is_crc_64_xz(data: bytes) -> None:
 def test_the_check_value_of_crc64_is_right() -> None:
     assert crc64.xz(b"123456789") == 0x995DC9BBDF1939FA
     assert hashlib.md5(b"").hexdigest() == "d41d8cd98f00b204e9800998ecf8427e"
+
+
+@pytest.mark.parametrize("written", ["k\ufffd", "k&#xFFFD;", "k&#65533;x"])
+def test_a_key_that_xml_could_not_hold_is_no_key(written: str) -> None:
+    entry = f"<Contents><Key>{written}</Key><LastModified>2026-01-02T03:04:05Z</LastModified><Size>1</Size></Contents>"
+    page = f"<ListBucketResult>%s<IsTruncated>true</IsTruncated>{entry}</ListBucketResult>"
+    with pytest.raises(ValueError, match="cannot write"):
+        parse_page((page % "").encode(), S3)
+    # An encoded listing holds every character.
+    assert parse_page((page % "<EncodingType>url</EncodingType>").encode(), S3).objects

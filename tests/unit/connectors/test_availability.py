@@ -13,6 +13,9 @@ READABLE = {
     "cos": "STANDARD STANDARD_IA INTELLIGENT_TIERING MAZ_STANDARD MAZ_STANDARD_IA MAZ_INTELLIGENT_TIERING",
     "ks3": "STANDARD STANDARD_IA DEEP_IA",
     "bos": "STANDARD STANDARD_IA COLD MAZ_STANDARD MAZ_STANDARD_IA",
+    "qingstor": "STANDARD STANDARD_IA",
+    "kodo": "STANDARD LINE GLACIER_IR INTELLIGENT_TIERING",
+    "us3": "STANDARD ONEZONE_IA IA",
 }
 ARCHIVED = {
     "aws": "GLACIER DEEP_ARCHIVE",
@@ -21,6 +24,8 @@ ARCHIVED = {
     "cos": "ARCHIVE DEEP_ARCHIVE",
     "ks3": "ARCHIVE COLD_ARCHIVE DEEP_COLD_ARCHIVE",
     "bos": "ARCHIVE",
+    "kodo": "GLACIER DEEP_ARCHIVE",
+    "us3": "GLACIER ARCHIVE",
 }
 _BLOCKED = [(dialect, word) for dialect, words in ARCHIVED.items() for word in words.split()]
 
@@ -54,6 +59,8 @@ def test_the_restore_header_has_the_vendors_prefix() -> None:
         "cos": "x-cos-restore",
         "ks3": "x-kss-restore",
         "bos": "x-bce-restore",
+        "kodo": "x-amz-restore",
+        "us3": "x-amz-restore",
     }
 
 

@@ -7,8 +7,10 @@ from pydantic import SecretStr
 
 from connectors.bos.store import BosStore
 from connectors.endpoints import EndpointError, Endpoints, load_endpoints, parse_endpoints
+from connectors.hosts import signed_region
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
+from connectors.qingstor.store import QingStore
 from connectors.registry import UnsupportedCloud, open_store
 from connectors.s3.dialects import Addressing, Signature
 from connectors.s3.store import S3Store
@@ -116,6 +118,11 @@ def test_no_file_means_the_vendors_hosts(tmp_path: Path, monkeypatch: pytest.Mon
         ("KingsoftCloud", "JR_SHANGHAI", "ks3-jr-shanghai.ksyuncs.com", "ks3"),
         ("KingsoftCloud", "HANGZHOU", "kss.ksyun.com", "ks3"),
         ("Baidu", "bj", "bj.bcebos.com", "bos"),
+        ("QingCloud", "pek3b", "pek3b.qingstor.com", "qingstor"),
+        ("UCloud", "cn-bj", "s3-cn-bj.ufileos.com", "us3"),
+        ("Qiniu", "cn-east-1", "s3.cn-east-1.qiniucs.com", "kodo"),
+        ("Qiniu", "Z0", "s3.cn-east-1.qiniucs.com", "kodo"),
+        ("Qiniu", "as0", "s3.ap-southeast-1.qiniucs.com", "kodo"),
     ],
 )
 def test_a_vendor_has_its_own_hosts(cloud: str, region: str, host: str, dialect: str) -> None:
@@ -130,7 +137,9 @@ def test_a_region_cannot_name_another_host(region: str) -> None:
         Endpoints().find("AWS", region)
 
 
-@pytest.mark.parametrize("cloud", ["Aliyun", "Tencent", "KingsoftCloud", "Baidu"])
+@pytest.mark.parametrize(
+    "cloud", ["Aliyun", "Tencent", "KingsoftCloud", "Baidu", "QingCloud", "Qiniu", "UCloud"]
+)
 @pytest.mark.parametrize("region", ["", "x.evil.com/", "a b", "..", "169.254.169.254/", "x@y", "x" * 64])
 def test_no_vendors_region_can(cloud: str, region: str) -> None:
     with pytest.raises(EndpointError):
@@ -151,6 +160,11 @@ def test_a_region_that_a_vendor_does_not_have_has_no_host() -> None:
         ("ks3-cn-beijing.ksyun.com", "ks3"),
         ("gz.bcebos.com", "bos"),
         ("s3.gz.bcebos.com", "s3"),
+        ("pek3a.qingstor.com", "qingstor"),
+        ("s3.pek3a.qingstor.com", "s3"),
+        ("s3.cn-east-1.qiniucs.com", "kodo"),
+        ("s3-cn-east-1.qiniucs.com", "kodo"),
+        ("internal.s3-cn-bj.ufileos.com", "us3"),
     ],
 )
 def test_a_vendors_host_names_its_dialect(host: str, dialect: str) -> None:
@@ -176,9 +190,23 @@ def test_each_cloud_has_its_store() -> None:
     assert type(_open("AWS")) is S3Store
     assert type(_open("HEC")) is type(_open("HuaweiCloud")) is ObsStore
     assert type(_open("Baidu", region="bj")) is BosStore
+    assert type(_open("QingCloud", region="pek3b")) is QingStore
     for cloud, region in (("Aliyun", "cn-hangzhou"), ("Tencent", "ap-beijing"), ("KingsoftCloud", "BEIJING")):
         assert type(_open(cloud, region=region)) is S3Store
     assert type(_open("HEC", text=f"[{LINE.replace('AWS', 'HEC')}]")) is S3Store
+
+
+@pytest.mark.parametrize(
+    ("cloud", "region", "signed"),
+    [
+        ("Qiniu", "z0", "cn-east-1"),
+        ("Qiniu", "CN-East-2", "cn-east-2"),
+        ("Aliyun", "oss-cn-x", "oss-cn-x"),
+        ("AWS", "us-east-1", "us-east-1"),
+    ],
+)
+def test_a_region_is_signed_by_the_name_of_its_host(cloud: str, region: str, signed: str) -> None:
+    assert signed_region(cloud, region) == signed
 
 
 @pytest.mark.parametrize(

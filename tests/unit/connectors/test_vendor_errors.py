@@ -195,6 +195,59 @@ ROWS = [
     Row(ALL, 502, "", O.READ, Unavailable, M.UNAVAILABLE, "0157", "0061"),
     Row(ALL, 400, "SomethingNew", O.READ, Rejected, M.REJECTED, "0002", "0002"),
 ]
+# QingStor has words of its own (its manual, "error information").
+ROWS += [
+    Row("qingstor", 401, "invalid_access_key_id", O.LIST, Fatal, M.BAD_CREDENTIALS, "0151", "0057"),
+    Row("qingstor", 401, "signature_not_matched", O.READ, Fatal, M.BAD_CREDENTIALS, "0151", "0057"),
+    Row("qingstor", 403, "request_expired", O.LIST, Fatal, M.CLOCK_SKEW, "0151", "0057"),
+    Row("qingstor", 403, "permission_denied", O.CHECK_BUCKET, Fatal, M.ACCESS_DENIED, "0152", "0051"),
+    Row("qingstor", 403, "permission_denied", O.LIST, Fatal, M.ACCESS_DENIED, "0031", "0051"),
+    Row("qingstor", 403, "permission_denied", O.READ, Denied, M.ACCESS_DENIED, "0154", "0054"),
+    Row("qingstor", 404, "bucket_not_exists", O.LIST, Fatal, M.NO_BUCKET, "0155", "0058"),
+    Row("qingstor", 400, "invalid_bucket_name", O.LIST, Fatal, M.NO_BUCKET, "0155", "0058"),
+    Row("qingstor", 404, "object_not_exists", O.READ, NotFound, M.NO_KEY, "0156", "0059"),
+    Row("qingstor", 404, "object_not_exists", O.COMPLETE_UPLOAD, NotFound, M.NO_UPLOAD, "0156", "0059"),
+    Row("qingstor", 404, "", O.PUT_PART, NotFound, M.NO_UPLOAD, "0156", "0059"),
+    Row("qingstor", 400, "invalid_location", O.LIST, Fatal, M.WRONG_REGION, "0155", "0058"),
+    Row("qingstor", 301, "", O.LIST, Fatal, M.WRONG_REGION, "0155", "0058"),
+    Row("qingstor", 403, "bucket_not_active", O.READ, Fatal, M.ACCOUNT_FROZEN, "0152", "0056"),
+    Row("qingstor", 403, "lease_not_ready", O.READ, Unavailable, M.UNAVAILABLE, "0157", "0061"),
+    Row("qingstor", 400, "max_requests_exceeded", O.LIST, Throttled, M.THROTTLED, "0159", "0061"),
+    Row("qingstor", 412, "precondition_failed", O.READ, Changed, M.CHANGED, "0157", "0062"),
+    Row("qingstor", 416, "invalid_range", O.READ, Changed, M.CHANGED, "0157", "0062"),
+    Row("qingstor", 400, "bad_digest", O.PUT, Corrupted, M.DIGEST_MISMATCH, "0157", "0061"),
+    Row("qingstor", 400, "invalid_object_name", O.PUT, Rejected, M.BAD_KEY, "0002", "0060"),
+    Row("qingstor", 400, "entity_too_large", O.PUT, Rejected, M.TOO_LARGE, "0002", "0002"),
+    Row("qingstor", 400, "entity_too_small", O.COMPLETE_UPLOAD, Rejected, M.BAD_PART, "0002", "0061"),
+    Row("qingstor", 400, "invalid_object_state", O.READ, Rejected, M.REJECTED, "0002", "0002"),
+    Row("qingstor", 400, "invalid_argument", O.PUT, Rejected, M.REJECTED, "0002", "0002"),
+    Row("qingstor", 500, "internal_error", O.READ, Unavailable, M.UNAVAILABLE, "0157", "0061"),
+    Row("qingstor", 503, "", O.READ, Throttled, M.THROTTLED, "0159", "0061"),
+]
+# The S3 gateways of Qiniu and UCloud have Amazon's words.
+GATEWAYS = "kodo us3"
+ROWS += [
+    Row(GATEWAYS, 403, "InvalidAccessKeyId", O.LIST, Fatal, M.BAD_CREDENTIALS, "0151", "0057"),
+    Row(GATEWAYS, 403, "SignatureDoesNotMatch", O.READ, Fatal, M.BAD_CREDENTIALS, "0151", "0057"),
+    Row(GATEWAYS, 403, "RequestTimeTooSkewed", O.LIST, Fatal, M.CLOCK_SKEW, "0151", "0057"),
+    Row(GATEWAYS, 400, "ExpiredToken", O.READ, Fatal, M.EXPIRED_CREDENTIALS, "0151", "0057"),
+    Row(GATEWAYS, 403, "AccessDenied", O.CHECK_BUCKET, Fatal, M.ACCESS_DENIED, "0152", "0051"),
+    Row(GATEWAYS, 403, "AccessDenied", O.LIST, Fatal, M.ACCESS_DENIED, "0031", "0051"),
+    Row(GATEWAYS, 403, "AccessDenied", O.READ, Denied, M.ACCESS_DENIED, "0154", "0054"),
+    Row(GATEWAYS, 404, "NoSuchBucket", O.LIST, Fatal, M.NO_BUCKET, "0155", "0058"),
+    Row(GATEWAYS, 404, "NoSuchKey", O.READ, NotFound, M.NO_KEY, "0156", "0059"),
+    Row(GATEWAYS, 301, "PermanentRedirect", O.LIST, Fatal, M.WRONG_REGION, "0155", "0058"),
+    Row(GATEWAYS, 307, "", O.LIST, Fatal, M.WRONG_REGION, "0155", "0058"),
+    Row(GATEWAYS, 503, "SlowDown", O.READ, Throttled, M.THROTTLED, "0159", "0061"),
+    Row("kodo", 573, "", O.READ, Throttled, M.THROTTLED, "0159", "0061"),
+    Row(GATEWAYS, 403, "InvalidObjectState", O.READ, Archived, M.ARCHIVED, "0160", "0065"),
+    Row(GATEWAYS, 403, "InvalidObjectState", O.RESTORE, Archived, M.ARCHIVED, "0201", "0065"),
+    Row(GATEWAYS, 409, "RestoreAlreadyInProgress", O.RESTORE, Rejected, M.CONFLICT, "0201", "0062"),
+    Row(GATEWAYS, 412, "PreconditionFailed", O.READ, Changed, M.CHANGED, "0157", "0062"),
+    Row(GATEWAYS, 416, "InvalidRange", O.READ, Changed, M.CHANGED, "0157", "0062"),
+    Row(GATEWAYS, 500, "InternalError", O.READ, Unavailable, M.UNAVAILABLE, "0157", "0061"),
+    Row(GATEWAYS, 400, "SomethingNew", O.READ, Rejected, M.REJECTED, "0002", "0002"),
+]
 CASES = [(vendor, row) for row in ROWS for vendor in row.vendors.split()]
 
 
@@ -204,7 +257,7 @@ def _answer(vendor: str, row: Row) -> WireAnswer:
 
 def _document(vendor: str, row: Row) -> bytes:
     message = row.message or "some text"
-    if vendor == "bos":
+    if vendor in {"bos", "qingstor"}:
         return json.dumps({"code": row.code, "message": message, "requestId": "r"}).encode()
     endpoint = f"<Endpoint>{row.endpoint}</Endpoint>" if row.endpoint else ""
     return (
@@ -220,7 +273,7 @@ def _refused(vendor: str, row: Row, answer: WireAnswer) -> StoreError:
 
 def test_the_table_is_large() -> None:
     assert len(CASES) >= 150
-    assert {vendor for vendor, _ in CASES} == set(ALL.split())
+    assert {vendor for vendor, _ in CASES} == {*ALL.split(), "qingstor", *GATEWAYS.split()}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reads BOS's JSON answers strictly: the fields that must be there, of the type that they must have."""
+"""Reads JSON answers strictly: the fields that must be there, of the type that they must have."""
 
 import json
 from typing import Any
@@ -57,10 +57,20 @@ class Answer:
 
     def all(self, name: str) -> list["Answer"]:
         """The objects of a list, none when it is absent."""
-        found = self._fields.get(name, [])
+        return [Answer(one) for one in self._list(name)]
+
+    def keys(self, name: str) -> list[bytes]:
+        """The keys of a list of texts, none when it is absent."""
+        found = self._list(name)
+        if not all(isinstance(one, str) for one in found):
+            raise BrokenJson(f"{name} holds something that is no text")
+        return [one.encode() for one in found]
+
+    def _list(self, name: str) -> list[Any]:
+        found = self._fields.get(name) or []
         if not isinstance(found, list):
             raise BrokenJson(f"{name} is no list")
-        return [Answer(one) for one in found]
+        return found
 
 
 def parsed(operation: Operation, answer: WireAnswer) -> Answer:
