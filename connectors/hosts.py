@@ -1,4 +1,4 @@
-"""The vendors' own host names by region, as data (clouds.md B2-B5, B7 row 1)."""
+"""The vendors' own host names by region, as data (clouds.md B2-B7 row 1)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,6 +39,8 @@ _HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "KingsoftCloud": ("ks3", lambda region: _KS3_HOSTS.get(region, "")),
     "Baidu": ("bos", lambda region: f"{region}.bcebos.com"),
     "Azure": ("azure", _azure_host),
+    # One host for all regions.
+    "Google": ("google", lambda region: "storage.googleapis.com"),
 }
 
 

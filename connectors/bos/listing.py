@@ -1,11 +1,11 @@
 """Pages of keys in JSON, which carries every character without an encoding."""
 
-from connectors.bos.answers import Answer
 from connectors.objects import ObjectInfo
 from connectors.s3.channel import Ask
 from connectors.s3.dates import iso_ms
 from connectors.s3.dialects import Dialect
 from connectors.s3.headers import plain_etag
+from connectors.s3.json_answers import Answer
 from connectors.s3.listing import RawPage, Wanted
 from engine.failures import Operation
 

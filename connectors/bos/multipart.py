@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.bos.answers import Answer, parsed
 from connectors.objects import Condition, OpenUpload, Part, WriteOptions, Written
 from connectors.s3.channel import Ask, Channel
 from connectors.s3.dates import iso_ms
 from connectors.s3.errors import broken, complaint, refused
 from connectors.s3.headers import plain_etag, write_headers, written
+from connectors.s3.json_answers import Answer, parsed
 from connectors.s3.multipart import ASSEMBLY
 from connectors.s3.writes import condition_headers
 from connectors.wire.encoding import Query

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from connectors.bos import multipart
-from connectors.bos.answers import parsed
 from connectors.bos.listing import JsonPages
 from connectors.objects import (
     BucketInfo,
@@ -18,6 +17,7 @@ from connectors.objects import (
 from connectors.s3 import folders, listing, restore
 from connectors.s3.channel import Ask
 from connectors.s3.errors import broken
+from connectors.s3.json_answers import parsed
 from connectors.s3.store import S3Store
 from engine.failures import Operation
 

@@ -51,6 +51,8 @@ def _authorization(asked: Asked, headers: dict[str, str], place: Place, account:
             return _bce1(asked, headers, account, now)
         case Signature.SHARED_KEY:
             raise ValueError("requests to Azure are signed by connectors.azure.channel")
+        case Signature.BEARER:
+            return f"Bearer {account.secret_key}"
         case _:
             assert_never(place.signature)
 

@@ -11,6 +11,7 @@ from huaweicloudsdkoms.v2 import OmsClient
 from cli.embedded.postgres import Postgres
 from tests.api.service import Account, Service, running_service, write_key_file
 from tests.buckets.cdn_server import ACCESS_KEY, BUCKET, SECRET_KEY, Cdn, open_to_all, running_cdn
+from tests.google_accounts import public_pem
 from tests.servers import copied_database
 from tests.storeserver import Account as Key
 from tests.storeserver import ServerProcess, StoreConfig
@@ -38,6 +39,18 @@ def shop() -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="session")
+def drive() -> Iterator[ServerProcess]:
+    """A store that speaks Google's dialect."""
+    accounts = {"reader": Key(public_pem("right"))}
+    with ServerProcess(
+        StoreConfig(keys=accounts, dialect="google", buckets=[BUCKET, "empty"], region="europe-west4")
+    ) as server:
+        for key in ("a.txt", "b/1.txt", "b/c/3.txt"):
+            server.put(BUCKET, key.encode(), key.encode() * 300)
+        yield server
+
+
+@pytest.fixture(scope="session")
 def session_cdn() -> Iterator[Cdn]:
     """The CDN of the session."""
     with running_cdn() as server:
@@ -55,7 +68,9 @@ def cdn(session_cdn: Cdn) -> Cdn:
 
 
 @pytest.fixture(scope="session")
-def endpoints(shop: ServerProcess, session_cdn: Cdn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def endpoints(
+    shop: ServerProcess, drive: ServerProcess, session_cdn: Cdn, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """What the operator allows."""
     file = tmp_path_factory.mktemp("endpoints") / "endpoints.yaml"
     file.write_text(
@@ -63,6 +78,7 @@ def endpoints(shop: ServerProcess, session_cdn: Cdn, tmp_path_factory: pytest.Te
 - {{cloud_type: AWS, region: us-east-1, endpoint: "{shop.url}"}}
 - {{cloud_type: HuaweiCloud, region: "*", endpoint: "{shop.url}", dialect: obs, addressing: path}}
 - {{cloud_type: HEC, region: my-region, endpoint: "{shop.url}", dialect: obs, addressing: path}}
+- {{cloud_type: Google, region: "*", endpoint: "{drive.url}", dialect: google}}
 - {{cloud_type: CDN, region: "*", endpoint: "http://127.0.0.1:{session_cdn.port}"}}
 """
     )

@@ -57,7 +57,7 @@ class StoreConfig:
     root: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
-    dialect: str = "both"  # s3, obs or both; oss, cos, ks3, bos or azure
+    dialect: str = "both"  # s3, obs or both; oss, cos, ks3, bos, azure or google
     keys: dict[str, Account] = field(default_factory=lambda: {"test-access-key": Account("test-secret-key")})
     buckets: list[str] = field(default_factory=list)
     bucket_flags: dict[str, BucketFlags] = field(default_factory=dict)
@@ -79,6 +79,7 @@ class StoreConfig:
     max_key_bytes: int = 1024
     max_meta_bytes: int = 2 * KIB
     restore_seconds: float = 0.5
+    token_seconds: int = 3599  # how long a bearer token holds
     skew_seconds: float = 900
     latency_ms: float = 0
     request_log: bool = False

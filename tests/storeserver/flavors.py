@@ -16,6 +16,7 @@ class Flavor:
     """One vendor. `classes` gives the vendor's word for each storage class of S3 that it has.
 
     `encoding` is how names stand in an encoded listing: form (blank is `+`), percent, or all (`/` as %2F too).
+    `own_composite`: the ETag of an upload is not made of the MD5s of its parts as S3 does.
     `tells_endpoint` is what a request at another region's host gets: a status and a code.
     """
 
@@ -39,6 +40,7 @@ class Flavor:
     wrong_token: tuple[int, str] = (403, "InvalidSecurityToken")
     tells_endpoint: tuple[int, str] | None = None
     json: bool = False
+    own_composite: bool = False
 
     def class_name(self, storage_class: str) -> str:
         """A storage class as the vendor calls it."""
@@ -95,6 +97,7 @@ OSS = Flavor(
     crc_header="x-oss-hash-crc64ecma",
     encoding="all",
     upper_etag=True,
+    own_composite=True,
     head_bucket=False,
     restore_refusal=(400, "OperationNotSupported"),
     tells_endpoint=(403, "AccessDenied"),
@@ -161,6 +164,23 @@ AZURE = Flavor(
     opaque_etag=True,
 )
 
-BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE)}
+GOOGLE = Flavor(
+    "google",
+    "x-goog-",
+    namespace=b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"',
+    # None of them keeps an object from being read.
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "NEARLINE",
+        "ONEZONE_IA": "COLDLINE",
+        "GLACIER_IR": "ARCHIVE",
+    },
+    class_always_shown=True,
+    kms="",
+    whole_seconds=False,
+    own_composite=True,
+)
+
+BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE, GOOGLE)}
 # The dialects of which a server speaks one and nothing else.
-VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE)}
+VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE, GOOGLE)}

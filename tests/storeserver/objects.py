@@ -42,7 +42,7 @@ def describe(service: Service, request: Request, version: Version) -> list[tuple
     result += encryption_headers(request, properties)
     result += version_headers(request, service.bucket(request.bucket), version)
     result += _restore_header(service, request, version)
-    if version.crc64:
+    if version.crc64 and request.flavor.crc_header:
         result.append((request.flavor.crc_header, version.crc64))
     if version.upload_id and request.obs:
         result.append(("x-obs-uploadId", version.upload_id))
@@ -162,7 +162,7 @@ def _as_path(key: bytes, size: int) -> bytes:
 def stored_headers(request: Request, bucket: Bucket, version: Version) -> list[tuple[str, str]]:
     """What the answer to a write says about the object, besides its ETag."""
     result = encryption_headers(request, version.properties) + version_headers(request, bucket, version)
-    if version.crc64:
+    if version.crc64 and request.flavor.crc_header:
         result.append((request.flavor.crc_header, version.crc64))
     if version.properties.storage_class != "STANDARD":
         name = request.flavor.class_name(version.properties.storage_class)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from tests.storeserver import google_auth
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.message import Request, S3Error, parse_date
 
@@ -317,4 +318,5 @@ _SCHEMES: dict[str, Callable[[Request, StoreConfig, str], str]] = {
     "ks3": _kss,
     "bos": _bce,
     "azure": _azure,
+    "google": google_auth.verify,
 }
