@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.azure.connection import credentials_in
+from connectors.google.accounts import credentials_of
 from connectors.locations import Credentials
 from engine.failures import Side
 from engine.spec import CloudType
@@ -83,6 +84,12 @@ class Vault:
             return ""
         sealed = Sealed(key.sealed_token, key.key_version)
         return self._ring.open_sealed(access_token_place(key.access_key), sealed).decode()
+
+
+def key_file_triple(file: SecretStr | None) -> Triple:
+    """A checked key file in the place of keys (OMS 5.2.3)."""
+    found = credentials_of("" if file is None else file.get_secret_value())
+    return SecretStr(found.access_key), found.secret_key, None
 
 
 def _credentials(triple: Triple) -> Credentials | None:

@@ -1,4 +1,4 @@
-"""The vendors' own host names by region, as data (clouds.md B2-B5, B7-B10 row 1)."""
+"""The vendors' own host names by region, as data (clouds.md B2-B10 row 1)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -50,6 +50,8 @@ _HOSTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "Qiniu": ("kodo", lambda region: f"s3.{_KODO_REGIONS.get(region, region)}.qiniucs.com"),
     "UCloud": ("us3", lambda region: f"s3-{region}.ufileos.com"),
     "QingCloud": ("qingstor", lambda zone: f"{zone}.qingstor.com"),
+    # One host for all regions.
+    "Google": ("google", lambda region: "storage.googleapis.com"),
 }
 
 

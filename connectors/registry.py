@@ -8,6 +8,8 @@ from connectors.azure import opening as azure
 from connectors.bos.store import BosStore
 from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
+from connectors.google.accounts import read_account
+from connectors.google.store import GoogleStore
 from connectors.hosts import signed_region
 from connectors.locations import Credentials, Location
 from connectors.obs.store import ObsStore
@@ -17,6 +19,7 @@ from connectors.s3.dialects import Addressing, Dialect, Signature
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
 from connectors.wire import Wire
+from engine.failures import Side
 
 _S3_CLOUDS = frozenset(
     {
@@ -32,6 +35,8 @@ _S3_CLOUDS = frozenset(
         "UCloud",
     }
 )
+# The dialect whose credentials are a service account's key file.
+_KEY_FILES = "google"
 _STORES: Mapping[str, type[S3Store]] = {"obs": ObsStore, "bos": BosStore, "qingstor": QingStore}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _HOST_LABELS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -47,7 +52,7 @@ def open_store(
     """The store at `location`, usable as source and as destination; no request is sent.
 
     Raises UnsupportedCloud, EndpointError (no host for the region) or ValueError (empty keys, a bucket name that no
-    host or path can hold).
+    host or path can hold; its KeyFileError for a key file that cannot be used).
     """
     return _open(location, credentials, wire, endpoints)
 
@@ -68,26 +73,31 @@ def open_account(
     endpoint = _endpoint(cloud_type, region, endpoints)
     signed = signed_region(cloud_type, region)
     place = Place(endpoint.target, "", signed, endpoint.dialect, endpoint.signature, endpoint.addressing)
-    return _s3_store(place, credentials, wire)
+    return _store(place, credentials, wire, endpoints, Side.SOURCE)
 
 
 def _open(location: Location, credentials: Credentials, wire: Wire, endpoints: Endpoints) -> S3Store:
     if location.cloud_type == azure.CLOUD:
         return azure.open_container(location.region, location.bucket, credentials, wire, endpoints)
     endpoint = _endpoint(location.cloud_type, location.region, endpoints)
-    return _s3_store(_place(location, endpoint), credentials, wire)
+    return _store(_place(location, endpoint), credentials, wire, endpoints, location.side)
 
 
 def _endpoint(cloud_type: str, region: str, endpoints: Endpoints) -> Endpoint:
-    if cloud_type not in _S3_CLOUDS:
+    if cloud_type not in _S3_CLOUDS and cloud_type != "Google":
         raise UnsupportedCloud(cloud_type)
     endpoint = endpoints.find(cloud_type, region)
     if endpoint.dialect.signature is Signature.SHARED_KEY:
         raise EndpointError(f"the dialect {endpoint.dialect.name} is for the cloud Azure only")
+    if cloud_type == "Google" and endpoint.dialect.name != _KEY_FILES:
+        raise EndpointError("a host of Google's needs the dialect google")
     return endpoint
 
 
-def _s3_store(place: Place, credentials: Credentials, wire: Wire) -> S3Store:
+def _store(place: Place, credentials: Credentials, wire: Wire, endpoints: Endpoints, side: Side) -> S3Store:
+    if place.dialect.name == _KEY_FILES:
+        account = read_account(credentials.secret_key.get_secret_value())
+        return GoogleStore.opened(wire, place, account, _name(place, credentials), side, endpoints)
     channel = Channel(wire, place, _account(credentials), _name(place, credentials))
     return _STORES.get(place.dialect.name, S3Store)(channel)
 

@@ -18,7 +18,10 @@ class RestoreKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Defaults are those of Amazon S3. Sizes in bytes; `window_*` are requests in the air (clouds.md E)."""
+    """Defaults are those of Amazon S3. Sizes in bytes; `window_*` are requests in the air (clouds.md E).
+
+    `composite_etag`: the ETag of an upload is made of the MD5s of its parts.
+    """
 
     ordered: bool = True
     start_after: bool = True
@@ -27,6 +30,7 @@ class Traits:
     conditional_read: bool = True
     md5_enforced: bool = True
     etag_is_md5: bool = True
+    composite_etag: bool = True
     max_put: int = 5 * GIB
     min_part: int = 5 * MIB
     max_part: int = 5 * GIB

@@ -14,7 +14,7 @@ class Entry:
     """One object to copy. `size` and `modified_ms` are -1 where the list did not tell.
 
     `decision` is "absent" (no such key at the destination), "overwrite" (`dst_etag` stood there), "unknown";
-    `line` is the number in a list file, else 0.
+    `line` is the number in a list file, else 0; `version` is the store's name for what was listed, "" without one.
     """
 
     key: bytes
@@ -25,6 +25,7 @@ class Entry:
     decision: str = "unknown"
     dst_etag: str = ""
     line: int = 0
+    version: str = ""
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -40,25 +41,21 @@ def encode(entries: Sequence[Entry]) -> bytes:
     columns.words([entry.decision for entry in entries])
     columns.texts([entry.dst_etag for entry in entries])
     columns.numbers([entry.line for entry in entries])
+    columns.texts([entry.version for entry in entries])
     return columns.sealed()
 
 
 def decode(manifest: bytes) -> list[Entry]:
-    """What `encode` was given. Raises Damaged for other bytes."""
+    """What `encode` was given; one from before there were versions has none. Raises Damaged for other bytes."""
     columns = Reader(manifest)
     try:
-        rows = (
-            columns.blobs(),
-            columns.numbers(),
-            columns.numbers(),
-            columns.texts(),
-            columns.words(),
-            columns.words(),
-            columns.texts(),
-            columns.numbers(),
-        )
+        keys, sizes, modified, etags = columns.blobs(), columns.numbers(), columns.numbers(), columns.texts()
+        classes, decisions = columns.words(), columns.words()
+        dst_etags, lines = columns.texts(), columns.numbers()
+        versions = columns.texts() if columns.more else [""] * len(keys)
     except (IndexError, ValueError) as error:
         raise Damaged(str(error)) from error
+    rows = (keys, sizes, modified, etags, classes, decisions, dst_etags, lines, versions)
     if len({len(row) for row in rows}) != 1:
         raise Damaged("columns of different length")
     return list(map(Entry, *rows))

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 async def list_buckets(parts: Services, body: AccountBody) -> list[str]:
     """The names of all buckets that the keys show, in order. Raises ApiError."""
-    check_account(body)
+    check_account(body, parts.endpoints)
 
     async def ask(region: str) -> list[str]:
         with opened():
@@ -41,7 +41,7 @@ async def list_buckets(parts: Services, body: AccountBody) -> list[str]:
 
 async def find_region(parts: Services, body: BucketRegionBody) -> BucketRegion:
     """Where the bucket is and whether it can be migrated from there. Raises ApiError."""
-    check_account(body)
+    check_account(body, parts.endpoints)
     check_name("bucket_name", body.bucket_name)
     cloud = body.cloud_type.value
 

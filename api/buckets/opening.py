@@ -11,11 +11,13 @@ from pydantic import SecretStr
 from api.buckets.schemas import AccountBody
 from api.context import Services
 from api.errors import ApiError
+from api.keyfiles import check_key_file
 from api.tasks.checks import check_connection_string, check_key, refuse_unbuilt
 from connectors.azure.connection import credentials_in
 from connectors.capabilities import BrowsableStore
-from connectors.endpoints import EndpointError
+from connectors.endpoints import EndpointError, Endpoints
 from connectors.errors import StoreError
+from connectors.google.accounts import credentials_of as key_file_credentials
 from connectors.locations import Credentials, Location
 from connectors.registry import UnsupportedCloud, browse_store
 from engine.failures import Side
@@ -32,13 +34,13 @@ _NAME: Final = re.compile(r"[^\x00-\x20/\x7f]+")
 _VENDOR_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
 
 
-def check_account(body: AccountBody) -> None:
+def check_account(body: AccountBody, endpoints: Endpoints) -> None:
     """Raises ApiError when the cloud has no buckets, or the keys that it wants are missing."""
     match body.cloud_type:
         case CloudType.URL_SOURCE:
             raise ApiError(BAD_PARAMETERS, "cloud_type: URLSource has no buckets")
         case CloudType.GOOGLE:
-            _check_present("json_auth_file", body.json_auth_file)
+            check_key_file("json_auth_file", body.json_auth_file, endpoints, BAD_PARAMETERS)
         case CloudType.AZURE if body.connection_string is not None:
             check_connection_string("connection_string", body.connection_string)
         case _:
@@ -60,6 +62,8 @@ def credentials_of(body: AccountBody) -> Credentials:
     """The keys of the request; empty ones where the cloud is opened otherwise."""
     if body.cloud_type is CloudType.AZURE and body.connection_string is not None:
         return credentials_in(body.connection_string.get_secret_value())
+    if body.cloud_type is CloudType.GOOGLE and body.json_auth_file is not None:
+        return key_file_credentials(body.json_auth_file.get_secret_value())
     ak, sk = body.ak or SecretStr(""), body.sk or SecretStr("")
     return Credentials(ak.get_secret_value(), sk, body.security_token or SecretStr(""))
 
@@ -72,7 +76,7 @@ def open_bucket(parts: Services, location: Location, credentials: Credentials) -
 
 def source_bucket(parts: Services, body: AccountBody, region: str, bucket: str) -> BrowsableStore:
     """The bucket that a request names with its keys. Raises ApiError."""
-    check_account(body)
+    check_account(body, parts.endpoints)
     check_name("bucket_name", bucket)
     check_name("data_center", region)
     return open_bucket(parts, location_of(body, region, bucket), credentials_of(body))

@@ -35,7 +35,9 @@ async def start_group(parts: Services, actor: Actor, group_id: str, body: StartG
 
     async def change(connection: AsyncConnection, group: LockedGroup) -> Mapping[str, Any]:
         advance(group.status, resumed(group.children))
-        await parts.vault.keep(connection, group.scanner_id, actor.project_id, start_keys(group.spec, body))
+        await parts.vault.keep(
+            connection, group.scanner_id, actor.project_id, start_keys(group.spec, body, parts.endpoints)
+        )
         status = await group_actions.start(connection, group)
         await outbox.post_wake(connection, group.scanner_id, group.version + 1)
         return {"status": status.value}
@@ -52,7 +54,9 @@ async def retry_group(parts: Services, actor: Actor, group_id: str, body: RetryG
         advance(group.status, GroupEvent.RETRIED)
         if failed_only and not group.spec.record_failures:
             raise ApiError("S3M.0301")
-        await parts.vault.keep(connection, group.scanner_id, actor.project_id, start_keys(group.spec, body))
+        await parts.vault.keep(
+            connection, group.scanner_id, actor.project_id, start_keys(group.spec, body, parts.endpoints)
+        )
         status = await group_actions.retry(connection, group, failed_only=failed_only)
         await outbox.post_wake(connection, group.scanner_id, group.version + 1)
         return {"status": status.value, "failed_only": failed_only}

@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.context import Services
 from api.errors import ApiError
+from api.keyfiles import check_key_file
 from api.tasks import checks
 from api.tasks.failed_list import FailedList, check_failed_list
 from api.tasks.schemas import BandwidthBody, BatchUpdateBody, StartTaskBody
-from api.vault import TaskKeys, source_triple
+from api.vault import TaskKeys, key_file_triple, source_triple
+from connectors.endpoints import Endpoints
 from engine import group_states, states
 from engine.spec import CloudType, Priority, TaskSpec, TaskType
 from engine.states import TaskStatus
@@ -56,7 +58,7 @@ async def start_task(parts: Services, actor: Actor, task_id: int, body: StartTas
         task = await _locked(connection, actor, task_id)
         states.advance(task.status, states.TaskEvent.STARTED)
         await _check_group(connection, task)
-        keys = start_keys(task.spec, body)
+        keys = start_keys(task.spec, body, parts.endpoints)
         run = await task_actions.run_state(connection, task)
         resumed = run.resumable or task.status is TaskStatus.PAUSED
         if resumed:
@@ -167,7 +169,7 @@ async def _check_failed_list(parts: Services, actor: Actor, task_id: int, body: 
         return
     _check_failures(task, run)
     listed = FailedList(task.spec.destination, run.failed_list_key, task.spec.requester_pays)
-    await check_failed_list(parts, listed, start_keys(task.spec, body).destination)
+    await check_failed_list(parts, listed, start_keys(task.spec, body, parts.endpoints).destination)
 
 
 def _check_failures(task: LockedTask, run: task_actions.RunState) -> None:
@@ -177,7 +179,7 @@ def _check_failures(task: LockedTask, run: task_actions.RunState) -> None:
         raise ApiError("OMS.1027")
 
 
-def start_keys(spec: TaskSpec, body: StartTaskBody) -> TaskKeys:
+def start_keys(spec: TaskSpec, body: StartTaskBody, endpoints: Endpoints) -> TaskKeys:
     """The keys of a start. Raises ApiError for what is missing or not built."""
     asked = {
         "src_crypto_type": body.src_crypto_type == "KMS",
@@ -185,15 +187,16 @@ def start_keys(spec: TaskSpec, body: StartTaskBody) -> TaskKeys:
     }
     checks.refuse_unbuilt([field for field, present in asked.items() if present])
     cloud, told = spec.source.cloud_type, body.src_connection_string
-    if cloud is CloudType.AZURE and told is not None:
+    source = source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told)
+    if cloud is CloudType.GOOGLE:
+        check_key_file("json_auth_file", body.json_auth_file, endpoints)
+        source = key_file_triple(body.json_auth_file)
+    elif cloud is CloudType.AZURE and told is not None:
         checks.check_connection_string("src_connection_string", told)
     elif spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
-    return TaskKeys.of(
-        source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told),
-        (body.dst_ak, body.dst_sk, body.dst_security_token),
-    )
+    return TaskKeys.of(source, (body.dst_ak, body.dst_sk, body.dst_security_token))
 
 
 async def _audit_update(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from api.errors import ApiError
+from api.keyfiles import check_key_file
 from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, ListFileBody, SmnBody, SourceBody
 from connectors.azure.connection import BadConnectionString, parse_connection_string
 from connectors.endpoints import EndpointError, Endpoints
@@ -38,6 +39,7 @@ BUILT_CLOUDS: Final = frozenset(
         CloudType.QING_CLOUD,
         CloudType.QINIU,
         CloudType.UCLOUD,
+        CloudType.GOOGLE,
     }
 )
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})
@@ -76,7 +78,7 @@ def priority(body: CreateTaskBody) -> int:
 
 def check(body: CreateTaskBody, spec: TaskSpec, own_region: str | None, endpoints: Endpoints) -> None:
     """Raises ApiError for the first thing that does not fit; last of all 501 for what is not built."""
-    _check_required(body, spec)
+    _check_required(body, spec, endpoints)
     _check_names(spec)
     _check_description(spec.description)
     _check_selection(spec)
@@ -141,9 +143,9 @@ def _list_file(body: ListFileBody) -> ListFile:
     return ListFile(body.obs_bucket, body.list_file_key, body.list_file_num or "")
 
 
-def _check_required(body: CreateTaskBody, spec: TaskSpec) -> None:
+def _check_required(body: CreateTaskBody, spec: TaskSpec, endpoints: Endpoints) -> None:
     if spec.task_type is not TaskType.URL_LIST:
-        _check_source_required(body.src_node, spec.source)
+        _check_source_required(body.src_node, spec.source, endpoints)
     for field, value in (("bucket", spec.destination.bucket), ("region", spec.destination.region)):
         if not value:
             raise ApiError("OMS.1004", f"dst_node.{field}")
@@ -151,15 +153,14 @@ def _check_required(body: CreateTaskBody, spec: TaskSpec) -> None:
     check_key("dst_node.sk", body.dst_node.sk)
 
 
-def _check_source_required(body: SourceBody, source: SourceNode) -> None:
+def _check_source_required(body: SourceBody, source: SourceNode, endpoints: Endpoints) -> None:
     for field, value in (("bucket", source.bucket), ("region", source.region)):
         if not value:
             raise ApiError("OMS.1004", f"src_node.{field}")
     if source.cloud_type is CloudType.TENCENT and not source.app_id:
         raise ApiError("OMS.1004", "src_node.app_id")
     if source.cloud_type is CloudType.GOOGLE:
-        if body.json_auth_file is None or not body.json_auth_file.get_secret_value().strip():
-            raise ApiError("OMS.1004", "src_node.json_auth_file")
+        check_key_file("src_node.json_auth_file", body.json_auth_file, endpoints)
         return
     if source.cloud_type is CloudType.AZURE and body.connection_string is not None:
         check_connection_string("src_node.connection_string", body.connection_string)

@@ -14,7 +14,7 @@ from api.tasks.answers import CreatedTask
 from api.tasks.list_region import check_list_region
 from api.tasks.schemas import CreateTaskBody
 from api.tasks.wishes import wish_of
-from api.vault import TaskKeys, source_triple
+from api.vault import TaskKeys, key_file_triple, source_triple
 from engine import names
 from engine.spec import CloudType, Priority, TaskSpec
 from ledger import audit, idempotency, notifications, outbox, tasks
@@ -134,11 +134,10 @@ async def drawn_task(connection: AsyncConnection, parts: Services, actor: Actor,
 def keys_of(body: CreateTaskBody) -> TaskKeys:
     """The keys in a request, which have been checked."""
     source, destination = body.src_node, body.dst_node
-    return TaskKeys.of(
-        source_triple(
-            source.cloud_type or CloudType.ALIYUN,
-            (source.ak, source.sk, source.security_token),
-            source.connection_string,
-        ),
-        (destination.ak, destination.sk, destination.security_token),
-    )
+    cloud = source.cloud_type or CloudType.ALIYUN
+    if cloud is CloudType.GOOGLE:
+        opening = key_file_triple(source.json_auth_file)
+    else:
+        keys = (source.ak, source.sk, source.security_token)
+        opening = source_triple(cloud, keys, source.connection_string)
+    return TaskKeys.of(opening, (destination.ak, destination.sk, destination.security_token))

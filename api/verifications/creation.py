@@ -34,7 +34,7 @@ async def create_verification(parts: Services, actor: Actor, task_id: int, body:
             raise ApiError("OMS.0065", "the task, or a verification of it, is at work")
         if task.spec.task_type is TaskType.URL_LIST:
             raise ApiError("OMS.0001", "what a list of URLs names cannot be listed again")
-        keys = start_keys(task.spec, body)
+        keys = start_keys(task.spec, body, parts.endpoints)
         # Marched as for a comparison: another mode would not list the destination.
         spec = replace(task.spec, overwrite=OverwriteMode.SIZE_LAST_MODIFIED)
         new = await drawn_task(connection, parts, actor, spec)

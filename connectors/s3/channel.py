@@ -11,7 +11,7 @@ from connectors.s3.dialects import Dialect
 from connectors.s3.place import Account, Place, locate
 from connectors.s3.redirects import redirected
 from connectors.s3.signatures import Asked, sign
-from connectors.wire import Limits, Wire, WireAnswer, WireFailure, WireRequest
+from connectors.wire import Limits, Target, Wire, WireAnswer, WireFailure, WireRequest
 from connectors.wire.encoding import Query, raw_query
 from engine.failures import Operation
 
@@ -93,6 +93,14 @@ class Channel:
         self._offset = theirs / 1000 - self._clock()
         return True
 
+    def _where(self, ask: Ask) -> tuple[Target, str, str]:
+        """The host to ask, the encoded path there, and the resource as it is signed."""
+        return locate(self.place, ask.key, service=ask.service)
+
+    def _payer(self) -> tuple[str, str]:
+        """The header by which a requester says that he pays."""
+        return f"{self.dialect.prefix}request-payer", "requester"
+
     async def _send(self, ask: Ask) -> WireAnswer:
         try:
             return await self._wire.send(self._request(ask))
@@ -101,10 +109,11 @@ class Channel:
 
     def _request(self, ask: Ask) -> WireRequest:
         place = self.place
-        target, path, resource = locate(place, ask.key, service=ask.service)
+        target, path, resource = self._where(ask)
         headers = dict(ask.headers)
         if place.requester_pays:
-            headers[f"{place.dialect.prefix}request-payer"] = "requester"
+            name, value = self._payer()
+            headers[name] = value
         headers["host"] = target.authority
         asked = Asked(ask.method, path, resource, ask.query)
         sign(asked, headers, place, self._account, self._clock() + self._offset)

@@ -20,6 +20,7 @@ class Signature(StrEnum):
     BCE1 = "bce1"
     SHARED_KEY = "shared_key"
     QS = "qs"
+    BEARER = "bearer"
 
 
 class Addressing(StrEnum):

@@ -294,6 +294,34 @@ US3 = Dialect(
     ),
 )
 
+# Lists, looks and writes in JSON, reads and uploads parts as S3 does: see connectors/google (clouds.md B6).
+GOOGLE = Dialect(
+    name="google",
+    prefix="x-goog-",
+    signature=Signature.BEARER,
+    signatures=frozenset({Signature.BEARER}),
+    list_version=1,
+    classes={
+        StorageClass.IA: "NEARLINE",
+        StorageClass.ARCHIVE: "ARCHIVE",
+        StorageClass.DEEP_ARCHIVE: "ARCHIVE",
+    },
+    archived_classes=frozenset(),
+    kms_word="",
+    plus_is_blank=False,
+    conditional_write=False,
+    hosts=(".googleapis.com",),
+    traits=Traits(
+        conditional_complete=False,
+        composite_etag=False,
+        max_object=5 * TIB,
+        window_start=64,
+        restore=RestoreKind.NONE,
+        tags=False,
+    ),
+)
+
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3)
+    dialect.name: dialect
+    for dialect in (AWS, S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3, GOOGLE)
 }

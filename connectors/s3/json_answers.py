@@ -55,6 +55,20 @@ class Answer:
         """A key; JSON carries every character. Raises ValueError for half a surrogate pair."""
         return self.text(name).encode()
 
+    def texts(self, name: str) -> list[str]:
+        """The strings of a list, none when it is absent."""
+        found = self._fields.get(name, [])
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            raise BrokenJson(f"{name} is no list of texts")
+        return found
+
+    def pairs(self, name: str) -> list[tuple[str, str]]:
+        """Names and strings of an object, none when it is absent."""
+        found = self._fields.get(name, {})
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise BrokenJson(f"{name} holds something else than texts")
+        return list(found.items())
+
     def all(self, name: str) -> list["Answer"]:
         """The objects of a list, none when it is absent."""
         return [Answer(one) for one in self._list(name)]

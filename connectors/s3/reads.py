@@ -16,7 +16,7 @@ from connectors.wire.encoding import Query
 from engine.failures import Meaning, Operation
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_READ_LIMITS = Limits()
+READ_LIMITS = Limits()
 
 
 async def head(channel: Channel, key: bytes) -> ObjectHead:
@@ -44,7 +44,7 @@ async def _explain(channel: Channel, key: bytes) -> None:
                 "GET",
                 key,
                 headers=(("range", "bytes=0-0"),),
-                limits=replace(_READ_LIMITS, body_max=1 << 16),
+                limits=replace(READ_LIMITS, body_max=1 << 16),
             )
         )
     except StoreError as error:
@@ -58,14 +58,8 @@ async def read(channel: Channel, key: bytes, guard: Guard, part: ByteRange | Non
     whole = wanted.start == 0 and wanted.length == guard.size
     answer = await channel.call(_ask(channel.dialect, key, guard, wanted, whole=whole))
     _check_version(answer, guard)
-    _check_range(answer, guard, wanted, whole=whole)
-    if len(answer.body) != wanted.length:
-        raise Corrupted(
-            Meaning.CUT_SHORT,
-            Operation.READ,
-            status=answer.status,
-            message=f"{len(answer.body)} of {wanted.length} bytes came",
-        )
+    check_range(answer, guard, wanted, whole=whole)
+    check_length(answer, wanted)
     if whole and channel.dialect.qetag:
         await _check_qetag(answer)
     return ReadAnswer(answer.body, object_head(key, guard.size, answer, channel.dialect))
@@ -94,7 +88,7 @@ def _ask(dialect: Dialect, key: bytes, guard: Guard, wanted: ByteRange, *, whole
         query=query,
         headers=tuple(headers),
         # A refusal has a body of its own; anything longer than what was asked for is a fault.
-        limits=replace(_READ_LIMITS, body_max=max(wanted.length, 1 << 16)),
+        limits=replace(READ_LIMITS, body_max=max(wanted.length, 1 << 16)),
         expected=wanted.length,
     )
 
@@ -104,10 +98,11 @@ def _check_version(answer: WireAnswer, guard: Guard) -> None:
     if guard.etag and etag != guard.etag:
         if not etag:
             raise broken(Operation.READ, answer, "the answer has no ETag")
-        raise _changed(answer, "the answer has another ETag")
+        raise changed(answer, "the answer has another ETag")
 
 
-def _check_range(answer: WireAnswer, guard: Guard, wanted: ByteRange, *, whole: bool) -> None:
+def check_range(answer: WireAnswer, guard: Guard, wanted: ByteRange, *, whole: bool) -> None:
+    """Raise Changed or Corrupted unless the answer is the range that was asked for of an object of that size."""
     told = answer.header("content-range")
     # Some gateways send a part with its Content-Range under a 200; the header is what proves the range.
     if answer.status == 206 or told:
@@ -116,14 +111,26 @@ def _check_range(answer: WireAnswer, guard: Guard, wanted: ByteRange, *, whole: 
             raise broken(Operation.READ, answer, "a 206 without a Content-Range")
         start, last, total = map(int, found.groups())
         if total != guard.size:
-            raise _changed(answer, "the object has another size")
+            raise changed(answer, "the object has another size")
         if (start, last) != (wanted.start, wanted.last):
             raise broken(Operation.READ, answer, "another range than asked came")
     elif answer.status != 200 or not whole:
         raise broken(Operation.READ, answer, "the range was ignored")
     elif not guard.etag and len(answer.body) != guard.size:
-        raise _changed(answer, "the object has another size")
+        raise changed(answer, "the object has another size")
 
 
-def _changed(answer: WireAnswer, message: str) -> Changed:
+def check_length(answer: WireAnswer, wanted: ByteRange) -> None:
+    """Raise Corrupted when fewer or more bytes came."""
+    if len(answer.body) != wanted.length:
+        raise Corrupted(
+            Meaning.CUT_SHORT,
+            Operation.READ,
+            status=answer.status,
+            message=f"{len(answer.body)} of {wanted.length} bytes came",
+        )
+
+
+def changed(answer: WireAnswer, message: str) -> Changed:
+    """The error of a read that met another version."""
     return Changed(Meaning.CHANGED, Operation.READ, status=answer.status, message=message)

@@ -12,6 +12,7 @@ from connectors.wire.signing import bce1, cos, oss4, qs, sigv4, v2
 
 # A COS signature names the span in which it holds; it begins earlier for a clock that is a little behind.
 _COS_EARLIER, _COS_SECONDS = 60, 3600
+_TAGS = {Signature.V2: "AWS", Signature.OBS: "OBS", Signature.KSS: "KSS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,8 @@ def _authorization(asked: Asked, headers: dict[str, str], place: Place, account:
     match place.signature:
         case Signature.V4:
             return _v4(asked, headers, place, account, now)
-        case Signature.V2:
-            return _v2(asked, headers, place, account, now, tag="AWS")
-        case Signature.OBS:
-            return _v2(asked, headers, place, account, now, tag="OBS")
-        case Signature.KSS:
-            return _v2(asked, headers, place, account, now, tag="KSS")
+        case Signature.V2 | Signature.OBS | Signature.KSS:
+            return _v2(asked, headers, place, account, now, tag=_TAGS[place.signature])
         case Signature.OSS4:
             return _oss4(asked, headers, place, account, now)
         case Signature.COS:
@@ -55,6 +52,8 @@ def _authorization(asked: Asked, headers: dict[str, str], place: Place, account:
             headers["date"] = formatdate(now, usegmt=True)
             pair = qs.Keys(account.access_key, account.secret_key)
             return qs.authorization(asked.method, asked.resource, asked.query, headers, pair)
+        case Signature.BEARER:
+            return f"Bearer {account.secret_key}"
         case _:
             assert_never(place.signature)
 

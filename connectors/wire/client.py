@@ -62,7 +62,7 @@ class Wire:
 def _head(request: WireRequest) -> bytes:
     """Raises WireFailure REJECTED for what would not arrive as it was meant."""
     size = len(request.body)
-    headers = {"host": request.target.authority, **request.headers, "accept-encoding": "identity"}
+    headers = {"host": request.target.authority, "accept-encoding": "identity", **request.headers}
     if size or request.method in {"PUT", "POST"}:
         headers["content-length"] = str(size)
     lines = [f"{request.method} {request.raw_target} HTTP/1.1"]

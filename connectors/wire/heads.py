@@ -11,6 +11,8 @@ from engine.failures import Meaning
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+# What a store spreads over several lines that make one list (RFC 9110 5.3).
+_LISTS = frozenset({"x-goog-hash"})
 
 
 class Framing(StrEnum):
@@ -47,6 +49,9 @@ def parse_head(raw: bytes, method: str) -> Head:
             raise _broken("no header line")
         word = name.lower().decode("ascii")
         text = value.strip(b" \t").decode("utf-8", "surrogateescape")
+        if word in _LISTS and word in headers:
+            text = f"{headers[word]},{text}"
+            headers[word] = text
         headers.setdefault(word, text)
         if word == "content-length":
             lengths.add(text)

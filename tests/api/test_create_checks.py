@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.service import Account, Service, task_body
+from tests.google_accounts import key_file
 
 MIB = 1_048_576
 LIST = {"list_file": {"list_file_key": "a.txt", "obs_bucket": "lists"}, "object_key": None}
@@ -107,7 +108,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"consistency_check": "crc64"}, "S3M.0094"),
     ({"consistency_check": "no_check"}, "S3M.0094"),
     ({"enable_restore": True, **source(cloud_type="QingCloud")}, "OMS.1048"),
-    ({"enable_restore": True, **source(cloud_type="Google", json_auth_file="{}")}, "OMS.1048"),
+    ({"enable_restore": True, **source(cloud_type="Google", json_auth_file=key_file("reader"))}, "OMS.1048"),
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A"}}, "OMS.1032"),
     ({"source_cdn": {**CDN, "authentication_type": "TENCENT_COS_D", "authentication_key": ""}}, "OMS.1032"),
     ({"source_cdn": {**CDN, "protocol": "ftp"}}, "OMS.0001"),
@@ -177,6 +178,7 @@ ACCEPTED: list[dict[str, Any]] = [
     source(cloud_type="QingCloud", region="pek3b"),
     source(cloud_type="Qiniu", region="cn-east-1"),
     source(cloud_type="UCloud", region="cn-bj"),
+    source(cloud_type="Google", region="europe-west4", ak=None, sk=None, json_auth_file=key_file("reader")),
     {"consistency_check": "crc64", **source(cloud_type="Tencent", app_id="1250000000")},
 ]
 
@@ -195,7 +197,6 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
-    (source(cloud_type="Google", json_auth_file="{}"), "src_node.cloud_type"),
 ]
 
 

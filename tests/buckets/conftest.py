@@ -12,6 +12,7 @@ from huaweicloudsdkoms.v2 import OmsClient
 from cli.embedded.postgres import Postgres
 from tests.api.service import Account, Service, running_service, write_key_file
 from tests.buckets.cdn_server import ACCESS_KEY, BUCKET, SECRET_KEY, Cdn, open_to_all, running_cdn
+from tests.google_accounts import public_pem
 from tests.servers import copied_database
 from tests.storeserver import Account as Key
 from tests.storeserver import ServerProcess, StoreConfig
@@ -35,6 +36,18 @@ def shop() -> Iterator[ServerProcess]:
             server.put(BUCKET, key.encode(), key.encode() * 300)
         server.put(BUCKET, b"b/", b"")
         server.put("lists", b"urls.txt", b"https://a.example/b\tc\n", headers={"content-type": "text/plain"})
+        yield server
+
+
+@pytest.fixture(scope="session")
+def drive() -> Iterator[ServerProcess]:
+    """A store that speaks Google's dialect."""
+    accounts = {"reader": Key(public_pem("right"))}
+    with ServerProcess(
+        StoreConfig(keys=accounts, dialect="google", buckets=[BUCKET, "empty"], region="europe-west4")
+    ) as server:
+        for key in ("a.txt", "b/1.txt", "b/c/3.txt"):
+            server.put(BUCKET, key.encode(), key.encode() * 300)
         yield server
 
 
@@ -78,6 +91,7 @@ def vendors() -> Iterator[dict[str, ServerProcess]]:
 def endpoints(
     shop: ServerProcess,
     vendors: dict[str, ServerProcess],
+    drive: ServerProcess,
     session_cdn: Cdn,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
@@ -93,6 +107,7 @@ def endpoints(
 - {{cloud_type: AWS, region: us-east-1, endpoint: "{shop.url}"}}
 - {{cloud_type: HuaweiCloud, region: "*", endpoint: "{shop.url}", dialect: obs, addressing: path}}
 - {{cloud_type: HEC, region: my-region, endpoint: "{shop.url}", dialect: obs, addressing: path}}
+- {{cloud_type: Google, region: "*", endpoint: "{drive.url}", dialect: google}}
 - {{cloud_type: CDN, region: "*", endpoint: "http://127.0.0.1:{session_cdn.port}"}}
 """
     )

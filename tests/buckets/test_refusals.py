@@ -11,6 +11,7 @@ from connectors.registry import UnsupportedCloud
 from ledger.iam import Role
 from tests.api.service import Account, Answer, Service
 from tests.buckets.cdn_server import ACCESS_KEY, BUCKET, SECRET_KEY
+from tests.google_accounts import key_file
 from tests.storeserver import ServerProcess
 
 ROOT = "/objectstorage/buckets"
@@ -68,6 +69,8 @@ def test_each_mandatory_field_is_asked_for(api: Service, ann: Account, path: str
         ("", {"sk": " "}, "OMS.1004"),
         ("", {"cloud_type": "Tencent"}, "OMS.1004"),
         ("", {"cloud_type": "Google"}, "OMS.1004"),
+        ("", {"cloud_type": "Google", "json_auth_file": "{}"}, "OMS.0151"),
+        ("", {"cloud_type": "Google", "json_auth_file": key_file("x", "http://127.0.0.1/token")}, "OMS.0151"),
         ("", {"cloud_type": "Azure", "connection_string": ""}, "OMS.1004"),
         ("", {"cloud_type": "URLSource"}, "OMS.0151"),
         ("", {"app_id": "x" * 256}, "OMS.0001"),

@@ -13,6 +13,7 @@ from connectors.capabilities import DestinationStore
 from connectors.memory import MemoryStore
 from connectors.wire import Counters, Wire
 from tests.conformance.azure import AZURE, AZURITE, ON_AZURE, azure_servers
+from tests.conformance.google import EMULATOR, GOOGLE, google_servers
 from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
 from tests.conformance.vendors import VENDORS, vendor_servers
 from tests.storeserver import ServerProcess
@@ -25,7 +26,17 @@ ON_STORE_SERVER = (
     "HEC virtual OBS",
     "HuaweiCloud path OBS",
 )
-CONNECTORS = ("memory", *ON_STORE_SERVER, *VENDORS, *AZURE, "AWS moto", "AWS rclone", AZURITE)
+CONNECTORS = (
+    "memory",
+    *ON_STORE_SERVER,
+    *VENDORS,
+    *AZURE,
+    GOOGLE,
+    "AWS moto",
+    "AWS rclone",
+    AZURITE,
+    EMULATOR,
+)
 
 _KINDS = ("connector", "faulty", "common", *ON_AZURE)
 
@@ -46,6 +57,7 @@ def harnesses() -> Iterator[dict[str, Harness]]:
             *on_store_server(stack.enter_context(store_server())),
             *stack.enter_context(vendor_servers()),
             *stack.enter_context(azure_servers()),
+            *stack.enter_context(google_servers()),
             stack.enter_context(moto_server()),
             stack.enter_context(rclone_server()),
         ]
@@ -59,7 +71,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "connector" in metafunc.fixturenames:
         metafunc.parametrize("connector", CONNECTORS)
     if "faulty" in metafunc.fixturenames:
-        metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS, *AZURE))
+        metafunc.parametrize("faulty", (*ON_STORE_SERVER, *VENDORS, *AZURE, GOOGLE))
     if "common" in metafunc.fixturenames:
         metafunc.parametrize("common", ON_STORE_SERVER)
     for fixture, names in ON_AZURE.items():

@@ -39,9 +39,16 @@ _bucket_names = (f"bucket-{number}" for number in itertools.count(1))
 Gaps = dict[tuple[str, str], str]
 
 
+def _plain(keys: tuple[str, str, str]) -> Credentials:
+    access_key, secret_key, token = keys
+    return Credentials(access_key, SecretStr(secret_key), SecretStr(token))
+
+
 @dataclass(slots=True)
 class Harness:
-    """How to reach one connector's server. `control` is the in-repo store server, None for others."""
+    """How to reach one connector's server. `control` is the in-repo store server, None for others; `more_lines` of the
+    endpoints file follow the first.
+    """
 
     name: str
     cloud: str
@@ -50,6 +57,9 @@ class Harness:
     control: ServerProcess | None = None
     gaps: Gaps = field(default_factory=dict)
     app_id: str = ""
+    credentials: Callable[[tuple[str, str, str]], Credentials] = _plain
+    side: Side = Side.SOURCE
+    more_lines: str = ""
 
     def open(
         self,
@@ -62,12 +72,9 @@ class Harness:
         """The connector on `bucket`, with an access key, its secret and its token."""
         if not self.endpoint:
             return MemoryStore(bucket)
-        endpoints = parse_endpoints(f'[{{cloud_type: "*", region: "*", {self.endpoint}}}]')
-        location = Location(self.cloud, REGION, bucket, Side.SOURCE, requester_pays, self.app_id)
-        access_key, secret_key, token = keys
-        return open_store(
-            location, Credentials(access_key, SecretStr(secret_key), SecretStr(token)), wire, endpoints
-        )
+        endpoints = parse_endpoints(f'[{{cloud_type: "*", region: "*", {self.endpoint}}}{self.more_lines}]')
+        location = Location(self.cloud, REGION, bucket, self.side, requester_pays, self.app_id)
+        return open_store(location, self.credentials(keys), wire, endpoints)
 
     def fresh_bucket(self) -> str:
         """The name of a new, empty bucket."""

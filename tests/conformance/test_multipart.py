@@ -33,7 +33,7 @@ async def test_parts_in_any_order_make_the_object(
     assert (await store.list_page(b"", b"")).objects == ()
     part_1 = await store.put_part(KEY, upload, 1, block(first))
     written = await store.complete_upload(KEY, upload, [part_2, part_1], ANY)
-    if store.traits.etag_is_md5:
+    if store.traits.etag_is_md5 and store.traits.composite_etag:
         assert written.etag == _composite(first, second)
     head = await store.head(KEY)
     assert (head.info.size, head.properties.metadata) == (size + last, (("k", "v"),))

@@ -79,6 +79,7 @@ class StoreConfig:
     max_key_bytes: int = 1024
     max_meta_bytes: int = 2 * KIB
     restore_seconds: float = 0.5
+    token_seconds: int = 3599  # how long a bearer token holds
     skew_seconds: float = 900
     latency_ms: float = 0
     request_log: bool = False

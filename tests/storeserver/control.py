@@ -16,7 +16,7 @@ from tests.storeserver.service import Service, no_such_key
 
 _SETTABLE = {
     "latency_ms", "conditional_writes", "verify_content_md5", "crc64", "min_part_size", "restore_seconds",
-    "dialect", "strict_region", "anonymous", "request_log", "policies", "keys", "region",
+    "token_seconds", "dialect", "strict_region", "anonymous", "request_log", "policies", "keys", "region",
 }  # fmt: skip
 
 

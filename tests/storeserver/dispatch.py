@@ -10,6 +10,7 @@ from tests.storeserver import (
     admin,
     azure,
     buckets,
+    google_answers,
     json_answers,
     multipart,
     objects,
@@ -98,6 +99,8 @@ class Dispatcher:
         fault = request.fault
         if fault is not None and fault.status:
             raise _scripted(fault)
+        if request.op == "token":
+            return
         config = self.service.config
         if request.obs and config.dialect == "s3":
             raise S3Error(400, "InvalidArgument", "x-obs- headers are not understood here.")
@@ -112,7 +115,11 @@ class Dispatcher:
         bucket = self.service.storage.buckets.get(request.bucket)
         if isinstance(bucket, SyntheticBucket) and request.op in _CHANGES:
             raise S3Error(405, "MethodNotAllowed", "A synthetic bucket does not change.")
-        if bucket is not None and bucket.flags.requester_pays and request.own("request-payer") != "requester":
+        if bucket is None or not bucket.flags.requester_pays:
+            return
+        if request.flavor.name == "google":
+            google_answers.check_payer(request)
+        elif request.own("request-payer") != "requester":
             code = "RequestPayerDenied" if request.obs else "AccessDenied"
             raise S3Error(403, code, "The requester must say that he pays.")
 
@@ -150,6 +157,8 @@ class Dispatcher:
                 operation = _JSON[request.flavor.name].OPERATIONS.get(request.op, operation)
             elif request.flavor.name == "azure":
                 operation = azure.OPERATIONS.get(request.op)
+            if request.flavor.name == "google":
+                operation = google_answers.operation(request) or operation
             if operation is None:
                 raise S3Error(501, "NotImplemented", "This operation is not offered here.")
             response = operation(self.service, request)
@@ -169,6 +178,8 @@ class Dispatcher:
         request_id = self.service.request_id()
         error.code = request.flavor.codes.get(error.code, error.code)
         headers = [(request.prefix + "request-id", request_id), *error.headers]
+        if request.rest:
+            return google_answers.refusal(request, error)
         if request.flavor.json and request.op != "admin" and request.method != "HEAD":
             headers.append(("Content-Type", "application/json"))
             document = _JSON[request.flavor.name].error_document(error, request_id)

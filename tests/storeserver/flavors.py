@@ -22,6 +22,7 @@ class Flavor:
     are the vendor's words for those of S3. `etag_rule` makes an ETag of the blocks of 4 MiB, where it is no MD5. A
     gateway that does not encode a listing writes U+FFFD for what XML cannot hold. `aliases` are classes that are stored
     as others, `part_size` is that of all parts but the last, and a `wrong_marker` leads back to the page's first key.
+    `own_composite`: the ETag of an upload is not made of the MD5s of its parts as S3 does.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Flavor:
     aliases: Mapping[str, str] = field(default_factory=dict)
     wrong_marker: bool = False
     part_size: int = 0
+    own_composite: bool = False
 
     def class_name(self, storage_class: str) -> str:
         """A storage class as the vendor calls it."""
@@ -110,6 +112,7 @@ OSS = Flavor(
     crc_header="x-oss-hash-crc64ecma",
     encoding="all",
     upper_etag=True,
+    own_composite=True,
     head_bucket=False,
     restore_refusal=(400, "OperationNotSupported"),
     tells_endpoint=(403, "AccessDenied"),
@@ -254,6 +257,27 @@ US3 = Flavor(
     part_size=8 << 20,
 )
 
-BY_PREFIX: Mapping[str, Flavor] = {one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR)}
+GOOGLE = Flavor(
+    "google",
+    "x-goog-",
+    namespace=b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"',
+    # None of them keeps an object from being read.
+    classes={
+        "STANDARD": "STANDARD",
+        "STANDARD_IA": "NEARLINE",
+        "ONEZONE_IA": "COLDLINE",
+        "GLACIER_IR": "ARCHIVE",
+    },
+    class_always_shown=True,
+    kms="",
+    whole_seconds=False,
+    own_composite=True,
+)
+
+BY_PREFIX: Mapping[str, Flavor] = {
+    one.prefix: one for one in (S3, OBS, OSS, COS, KS3, BOS, AZURE, QINGSTOR, GOOGLE)
+}
 # The dialects of which a server speaks one and nothing else.
-VENDORS: Mapping[str, Flavor] = {one.name: one for one in (OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3)}
+VENDORS: Mapping[str, Flavor] = {
+    one.name: one for one in (OSS, COS, KS3, BOS, AZURE, QINGSTOR, KODO, US3, GOOGLE)
+}

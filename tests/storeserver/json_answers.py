@@ -65,7 +65,11 @@ def list_page(service: Service, request: Request) -> Response:
     folders = [{"prefix": _text(key)} for key, one in page.entries if one is None]
     if folders:
         fields["commonPrefixes"] = folders
-    response = _answer(fields)
+    return spoiled(request, _answer(fields))
+
+
+def spoiled(request: Request, response: Response) -> Response:
+    """A document that a fault may break."""
     match request.fault.xml if request.fault else "":
         case "broken":
             response.body = response.body[: len(response.body) * 2 // 3]

@@ -84,14 +84,16 @@ def successor(prefix: bytes) -> bytes | None:
     return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None
 
 
-def collect(bucket: Bucket, prefix: bytes, delimiter: bytes, after: bytes, limit: int) -> Page:
-    """Up to `limit` entries strictly after `after`."""
+def collect(
+    bucket: Bucket, prefix: bytes, delimiter: bytes, after: bytes, limit: int, *, inclusive: bool = False
+) -> Page:
+    """Up to `limit` entries strictly after `after`, or from it on."""
     page = Page([], False)
     start: bytes | None = prefix
     exclusive = False
     if after >= prefix:
-        start, exclusive = after, True
-        if delimiter and after > prefix and _rolled(after, prefix, delimiter) == after:
+        start, exclusive = after, not inclusive
+        if not inclusive and delimiter and after > prefix and _rolled(after, prefix, delimiter) == after:
             start, exclusive = successor(after), False
     while start is not None and limit > 0:
         start = _run(bucket, prefix, delimiter, start, limit, page, exclusive=exclusive)

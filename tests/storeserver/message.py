@@ -43,6 +43,7 @@ class Request:
     virtual: bool = False
     host_region: str = ""
     account: str = ""
+    rest: bool = False  # asked of the JSON interface of Google
     prefix: str = "x-amz-"
     vendor: Flavor | None = None
     access_key: str = ""

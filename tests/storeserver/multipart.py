@@ -77,7 +77,7 @@ def upload_part(service: Service, request: Request) -> Response:
         service.bucket(request.bucket), upload, Part(int(raw), body, etag, service.now())
     )
     headers = [("ETag", f'"{request.flavor.etag(etag)}"'), *encryption_headers(request, upload.properties)]
-    if crc:
+    if crc and request.flavor.crc_header:
         headers.append((request.flavor.crc_header, crc))
     return Response(200, headers)
 
@@ -218,8 +218,8 @@ def finish(
 
 
 def _composite(request: Request, parts: list[Part]) -> str:
-    # The rule of OSS is not known; its ETag of an upload must not pass for one that is.
-    salt = b"another rule" if request.flavor.upper_etag else b""
+    # Where the rule is another one, or not known, the ETag must not pass for one that is.
+    salt = b"another rule" if request.flavor.own_composite else b""
     return hashlib.md5(salt + b"".join(bytes.fromhex(p.etag) for p in parts)).hexdigest()
 
 

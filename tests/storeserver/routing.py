@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from tests.storeserver import azure_routes
+from tests.storeserver import azure_routes, google_routing
 from tests.storeserver.config import StoreConfig
 from tests.storeserver.flavors import VENDORS
 from tests.storeserver.message import Request, S3Error, parse_query
@@ -49,6 +49,8 @@ def route(request: Request, config: StoreConfig) -> None:
             request.query = {names.get(name, name): value for name, value in request.query.items()}
     if request.flavor.name == "azure":
         azure_routes.route(request, config)
+        return
+    if config.dialect == "google" and google_routing.route(request):
         return
     _address(request, config)
     request.op = _operation(request)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from tests.storeserver import qingstor_auth
+from tests.storeserver import google_auth, qingstor_auth
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.message import Request, S3Error, parse_date
 
@@ -319,4 +319,5 @@ SCHEMES: dict[str, Callable[[Request, StoreConfig, str], str]] = {
     "bos": _bce,
     "azure": _azure,
     "qingstor": qingstor_auth.verify,
+    "google": google_auth.verify,
 }

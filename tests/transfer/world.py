@@ -66,6 +66,7 @@ class LocalStores:
     wire: Wire
     endpoints: Endpoints
     keys: Credentials
+    source_keys: Credentials | None = None
 
     async def open(self, facts: TaskFacts) -> StorePair:
         spec = facts.spec
@@ -80,7 +81,7 @@ class LocalStores:
         into = Location("HEC", spec.destination.region, spec.destination.bucket, Side.DESTINATION)
         lists = spec.source.list_file and replace(into, bucket=spec.source.list_file.bucket)
         return StorePair(
-            source=open_store(source, self.keys, self.wire, self.endpoints),
+            source=open_store(source, self.source_keys or self.keys, self.wire, self.endpoints),
             destination=open_store(into, self.keys, self.wire, self.endpoints),
             lists=open_store(lists, self.keys, self.wire, self.endpoints) if lists else None,
         )

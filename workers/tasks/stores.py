@@ -8,6 +8,7 @@ from connectors.azure.connection import BadConnectionString, secrets_in
 from connectors.capabilities import DestinationStore
 from connectors.endpoints import EndpointError, Endpoints
 from connectors.errors import Fatal
+from connectors.google.accounts import KeyFileError, private_key_in
 from connectors.locations import Credentials, Location
 from connectors.registry import UnsupportedCloud, open_store
 from connectors.wire import Wire
@@ -108,6 +109,8 @@ class TaskStores:
             raise _fatal(Meaning.WRONG_REGION, str(error), location.side) from error
         except BadConnectionString as error:
             raise _fatal(Meaning.BAD_CONNECTION_STRING, str(error), location.side) from error
+        except KeyFileError as error:
+            raise _fatal(Meaning.BAD_CREDENTIALS, str(error), location.side) from error
         except ValueError as error:
             raise _fatal(Meaning.NO_BUCKET, str(error), location.side) from error
 
@@ -118,7 +121,7 @@ def _ours(region: str, bucket: str) -> Location:
 
 def _hidden(credentials: Credentials) -> tuple[str, ...]:
     secret, token = credentials.secret_key.get_secret_value(), credentials.token.get_secret_value()
-    return tuple(value for value in (secret, token, *secrets_in(secret)) if value)
+    return tuple(value for value in (secret, token, private_key_in(secret), *secrets_in(secret)) if value)
 
 
 def _fatal(meaning: Meaning, message: str, side: Side = Side.DESTINATION) -> Fatal:

@@ -124,6 +124,7 @@ def entry_of(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
     return Entry(
         key=one.key, size=one.size, modified_ms=one.modified_ms, etag=one.etag,
         storage_class=one.storage_class, decision=decision, dst_etag=dst_etag, line=line,
+        version=one.version,
     )  # fmt: skip
 
 

@@ -32,8 +32,9 @@ class Subject:
     def of(cls, idx: int, entry: Entry, dst_key: bytes) -> "Subject":
         """As it was listed."""
         return cls(
-            idx, entry, dst_key, entry.size, entry.modified_ms, entry.etag, storage_class=entry.storage_class
-        )
+            idx, entry, dst_key, entry.size, entry.modified_ms, entry.etag, entry.version,
+            storage_class=entry.storage_class,
+        )  # fmt: skip
 
     def seen(self, head: ObjectHead) -> "Subject":
         """As a HEAD of the source shows it now."""

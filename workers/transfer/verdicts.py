@@ -60,7 +60,8 @@ def weigh(context: TaskContext, landing: Landing) -> Level:
         source_etag=landing.source_md5 or subject.etag,
         source_crc64=landing.source_crc64,
     )
-    if contradicted(proof, etag_is_md5=traits.etag_is_md5 and found.holds(etag_rule)):
+    told = traits.etag_is_md5 and (traits.composite_etag or landing.md5 != "")
+    if contradicted(proof, etag_is_md5=told and found.holds(etag_rule)):
         raise Contradicted(written.etag)
     landed = Landed(
         source_size=subject.size,

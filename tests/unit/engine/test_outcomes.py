@@ -44,6 +44,7 @@ ENTRIES = st.lists(
         decision=st.sampled_from(["absent", "overwrite", "unknown"]),
         dst_etag=TEXT,
         line=st.integers(0, 2**40),
+        version=TEXT,
     ),
     max_size=8,
 )
@@ -59,6 +60,20 @@ def test_a_segment_comes_back_as_it_was(outcomes):
 @given(ENTRIES)
 def test_a_manifest_comes_back_as_it_was(entries):
     assert manifest.decode(manifest.encode(entries)) == entries
+
+
+def test_a_manifest_from_before_there_were_versions_is_read():
+    columns = Writer()
+    columns.blobs([b"a", b"b"])
+    columns.numbers([1, 2])
+    columns.numbers([3, 4])
+    columns.texts(["e", "f"])
+    columns.words(["", ""])
+    columns.words(["absent", "unknown"])
+    columns.texts(["", ""])
+    columns.numbers([0, 7])
+    wanted = [Entry(b"a", 1, 3, "e", decision="absent"), Entry(b"b", 2, 4, "f", line=7)]
+    assert manifest.decode(columns.sealed()) == wanted
 
 
 @pytest.mark.parametrize("span", [0, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**63 - 1])
