@@ -5,7 +5,7 @@ import re
 from connectors.errors import Rejected
 from connectors.objects import StorageClass, WriteOptions
 from connectors.s3.dialects import Dialect
-from connectors.s3.headers import written_value
+from connectors.s3.headers import tagging, written_value
 from engine.failures import Meaning, Operation
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,6 +30,8 @@ def write_headers(options: WriteOptions, dialect: Dialect, operation: Operation)
         if not _NAME.fullmatch(name):
             raise Rejected(Meaning.REJECTED, operation, message="a metadata name must be an identifier")
         headers.append((f"x-ms-meta-{name}".lower(), written_value(value)))
+    if options.tags:
+        headers.append(("x-ms-tags", tagging(options.tags)))
     if options.storage_class is not StorageClass.STANDARD:
         headers.append((dialect.class_header, dialect.classes[options.storage_class]))
     return tuple(headers)

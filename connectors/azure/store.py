@@ -20,9 +20,11 @@ from connectors.objects import (
     Pace,
     Part,
     ReadAnswer,
+    Tags,
     WriteOptions,
     Written,
 )
+from connectors.s3 import tags
 from connectors.s3.listing import Wanted
 from connectors.s3.store import S3Store
 from engine.failures import Operation
@@ -68,6 +70,10 @@ class AzureStore(S3Store):
     async def head(self, key: bytes) -> ObjectHead:
         """See `Reader`."""
         return _plain(await super().head(key))
+
+    async def tags(self, key: bytes) -> Tags:
+        """See `TagReader`."""
+        return await tags.tags(self._channel, key, (("comp", "tags"),), "Tags")
 
     async def put(
         self, key: bytes, block: Block, options: WriteOptions, condition: Condition, pace: Pace | None = None

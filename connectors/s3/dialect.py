@@ -47,7 +47,8 @@ class Dialect:
     `plus_is_blank` is how encoded listings write a blank. `folds_slashes`: `//` in a path is sent and signed as
     `/%2F`. `sends_crc64`: a CRC64 in a write is checked. `app_id_in_bucket`: a bucket's name ends with the number of
     its account. `restore_element` holds the tier in a restore's body, "" where headers ask for it. `class_header` names
-    the storage class, "" for the usual name. `md5_headers` tell the whole object's MD5, the first that is there counts.
+    the storage class, `tag_count_header` the number of tags, "" for the usual name. `md5_headers` tell the whole
+    object's MD5, the first that is there counts.
     `file_systems`: a bucket may be a parallel file system. `qetag`: ETags may be Qiniu's, which prove the bytes of a
     whole read.
     """
@@ -64,6 +65,7 @@ class Dialect:
     archived_classes: frozenset[str] = frozenset({"GLACIER", "DEEP_ARCHIVE"})
     kms_word: str = "aws:kms"
     class_header: str = ""
+    tag_count_header: str = ""
     md5_headers: tuple[str, ...] = ()
     crc64_header: str = ""
     sends_crc64: bool = False

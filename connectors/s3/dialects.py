@@ -190,6 +190,7 @@ AZURE = Dialect(
     archived_classes=frozenset({"Archive"}),
     kms_word="",
     class_header="x-ms-access-tier",
+    tag_count_header="x-ms-tag-count",
     md5_headers=("x-ms-blob-content-md5", "content-md5"),
     hosts=(".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net"),
     traits=Traits(
@@ -202,7 +203,6 @@ AZURE = Dialect(
         max_object=190 * TIB,
         window_start=64,
         restore=RestoreKind.PERMANENT,
-        tags=False,
     ),
 )
 

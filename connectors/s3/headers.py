@@ -60,11 +60,14 @@ def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> 
         crc64=crc64(answer, dialect),
         md5=_md5(answer, dialect),
         upload_id=answer.header(f"{prefix}uploadid"),
-        tag_count=_count(answer.header(f"{prefix}tagging-count")) if dialect.traits.tags else 0,
+        tag_count=_tag_count(answer, dialect),
     )
 
 
-def _count(text: str) -> int:
+def _tag_count(answer: WireAnswer, dialect: Dialect) -> int:
+    if not dialect.traits.tags:
+        return 0
+    text = answer.header(dialect.tag_count_header or f"{dialect.prefix}tagging-count")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 

@@ -7,16 +7,19 @@ from connectors.objects import Encryption, Tags
 from connectors.s3.channel import Ask, Channel
 from connectors.s3.errors import broken
 from connectors.s3.xml import BrokenXml, Document
+from connectors.wire.encoding import Query
 from engine.failures import Operation
 
 _ALGORITHM = re.compile(rb"<SSEAlgorithm>\s*([A-Za-z0-9:/]+)\s*</SSEAlgorithm>")
 
 
-async def tags(channel: Channel, key: bytes) -> Tags:
+async def tags(
+    channel: Channel, key: bytes, query: Query = (("tagging", None),), root: str = "Tagging"
+) -> Tags:
     """See `TagReader.tags`."""
-    answer = await channel.call(Ask(Operation.HEAD, "GET", key, (("tagging", None),)))
+    answer = await channel.call(Ask(Operation.HEAD, "GET", key, query))
     try:
-        document = Document(answer.document, "Tagging")
+        document = Document(answer.document, root)
     except BrokenXml as error:
         raise broken(Operation.HEAD, answer, str(error)[:200]) from error
     return tuple(

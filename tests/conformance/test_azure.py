@@ -14,7 +14,7 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from connectors.capabilities import DestinationStore
+from connectors.capabilities import DestinationStore, TagReader
 from connectors.errors import Denied, Fatal, Rejected, StoreError
 from connectors.objects import ANY, ByteRange, Guard, Properties, StorageClass, WriteOptions
 from connectors.wire import Counters, Wire
@@ -131,6 +131,22 @@ async def test_a_restore_moves_the_blob_for_good_and_leaves_others_where_they_ar
     await asyncio.sleep(0.15)
     told = [(await store.head(key)).info.storage_class for key in (b"cool", b"frozen")]
     assert told == ["Cool", "Hot"]
+
+
+async def test_tags_are_counted_read_and_kept(on_azurite: str, store: DestinationStore) -> None:
+    wanted = (("a b", "1+2"), ("kind", "x:y/z"))
+    await store.put(b"put", block(DATA), WriteOptions(tags=wanted), ANY)
+    upload = await store.create_upload(b"blocks", WriteOptions(tags=wanted))
+    part = await store.put_part(b"blocks", upload, 1, block(DATA))
+    await store.complete_upload(b"blocks", upload, [part], ANY)
+    await store.put(b"bare", block(DATA), plain(), ANY)
+    assert isinstance(store, TagReader)
+    for key in (b"put", b"blocks"):
+        head = await store.head(key)
+        assert head.tag_count == 2
+        assert (await store.read(key, Guard(head.info.etag, len(DATA)))).head.tag_count == 2
+        assert sorted(await store.tags(key)) == sorted(wanted)
+    assert (await store.head(b"bare")).tag_count == 0
 
 
 def _sas(permissions: str, *, hours: int = 1, container: str = "") -> str:
