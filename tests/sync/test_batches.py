@@ -138,6 +138,18 @@ async def test_gatherers_at_once_take_every_event_once(world: World) -> None:
     assert (found["request"], found["open"], found["waiting"]) == (3000, 3000, 0)
 
 
+async def test_a_destination_that_may_not_be_looked_at_still_gets_its_keys(world: World) -> None:
+    sync_id = await created(world)
+    world.source.put("from", b"k", b"1")
+    world.destination.faults.add(key="oms/probe/*", status=403, code="InvalidAccessKeyId")
+    await sent(world, sync_id, b"k")
+    await gathered(world)
+    await world.run()
+    found = await figures(world, sync_id)
+    assert (found["success"], found["failure"], found["open"]) == (1, 0, 0)
+    assert world.destination.get("into", b"k") == b"1"
+
+
 @pytest.mark.parametrize(
     "refusal",
     [

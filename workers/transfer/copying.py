@@ -73,7 +73,7 @@ class Copier:
         except Fatal:
             raise
         except Denied as error:
-            await check_keys(self._context, error.side or Side.DESTINATION)
+            await self._check_keys(error.side or Side.DESTINATION)
             return self._refused(subject, error)
         except StoreError as error:
             return self._refused(subject, error)
@@ -82,6 +82,9 @@ class Copier:
         except TooLarge as error:
             word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
             return self._failed(subject, word, str(error))
+
+    async def _check_keys(self, side: Side) -> None:
+        await check_keys(self._context, side)
 
     async def _unless_archived(self, subject: Subject) -> Outcome | None:
         if await self._restoring.runs(subject.listed):

@@ -1,5 +1,7 @@
 """Batches of synchronisation tasks: units and ends like any other, but no single failure stops the task (OMS 5.3)."""
 
+import logging
+
 from connectors.errors import Fatal
 from engine.failures import Operation, Side, object_code
 from engine.keys import destination_key, key_problem
@@ -13,6 +15,8 @@ from workers.transfer.finish import Finish
 from workers.transfer.leases import Lease
 from workers.transfer.subjects import Subject
 from workers.transfer.units import UnitWork
+
+log = logging.getLogger(__name__)
 
 
 class SyncUnit(UnitWork):
@@ -30,6 +34,13 @@ class SyncUnit(UnitWork):
 class SyncCopier(Copier):
     """What would stop a task fails the object: the next event may find things mended."""
 
+    async def ready(self) -> None:
+        """What would stop a task is left for the objects to meet; the dialect's word stands meanwhile."""
+        try:
+            await super().ready()
+        except Fatal as error:
+            log.info("probe_failed", extra={"task": self._context.facts.task_id, "why": str(error)})
+
     async def copy(self, idx: int, entry: Entry) -> Outcome | None:
         """What became of one key of an event; None while it is being restored. Raises LeaseLost."""
         subject = Subject.of(idx, entry, self._renamed(entry.key))
@@ -41,6 +52,9 @@ class SyncCopier(Copier):
             return await super().copy(idx, entry)
         except Fatal as error:
             return self._refused(subject, error)
+
+    async def _check_keys(self, side: Side) -> None:
+        """The object fails in its own words; the next event may find things mended."""
 
     def _renamed(self, key: bytes) -> bytes:
         return destination_key(self._context.facts.spec.destination.save_prefix, key)
