@@ -137,8 +137,10 @@ class World:
         try:
             await asyncio.gather(*(one.run_slice(seconds) for one in crew))
         finally:
+            # Its transaction is over before the last look, which passes over what is locked.
             settler.cancel()
             await asyncio.gather(*(one.stop() for one in crew))
+            await asyncio.wait([settler])
         await settle(self.pool)
 
     async def migrate(self, spec: TaskSpec = SPEC, *, workers: int = 1) -> "Ended":
