@@ -80,6 +80,11 @@ class Reader:
         self._at = end
         return self._bytes[begin:end]
 
+    @property
+    def more(self) -> bool:
+        """True while columns are left."""
+        return self._at < len(self._bytes)
+
     def numbers(self) -> list[int]:
         """A column of numbers."""
         head = self._take()

@@ -14,7 +14,7 @@ class Entry:
     """One object to copy. `size` and `modified_ms` are -1 where the list did not tell.
 
     `decision` is "absent" (no such key at the destination), "overwrite" (`dst_etag` stood there), "unknown";
-    `line` is the number in a list file, else 0.
+    `line` is the number in a list file, else 0; `url` is what a line of a list of URLs reads from, else "".
     """
 
     key: bytes
@@ -25,6 +25,7 @@ class Entry:
     decision: str = "unknown"
     dst_etag: str = ""
     line: int = 0
+    url: str = ""
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -40,6 +41,8 @@ def encode(entries: Sequence[Entry]) -> bytes:
     columns.words([entry.decision for entry in entries])
     columns.texts([entry.dst_etag for entry in entries])
     columns.numbers([entry.line for entry in entries])
+    if any(entry.url for entry in entries):
+        columns.texts([entry.url for entry in entries])
     return columns.sealed()
 
 
@@ -47,8 +50,9 @@ def decode(manifest: bytes) -> list[Entry]:
     """What `encode` was given. Raises Damaged for other bytes."""
     columns = Reader(manifest)
     try:
+        keys = columns.blobs()
         rows = (
-            columns.blobs(),
+            keys,
             columns.numbers(),
             columns.numbers(),
             columns.texts(),
@@ -56,6 +60,7 @@ def decode(manifest: bytes) -> list[Entry]:
             columns.words(),
             columns.texts(),
             columns.numbers(),
+            columns.texts() if columns.more else [""] * len(keys),
         )
     except (IndexError, ValueError) as error:
         raise Damaged(str(error)) from error

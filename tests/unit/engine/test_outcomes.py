@@ -30,6 +30,7 @@ OUTCOMES = st.lists(
         detail=TEXT,
         finished_ms=NUMBER,
         dst_etag=TEXT,
+        url=TEXT,
     ),
     max_size=8,
 )
@@ -44,6 +45,7 @@ ENTRIES = st.lists(
         decision=st.sampled_from(["absent", "overwrite", "unknown"]),
         dst_etag=TEXT,
         line=st.integers(0, 2**40),
+        url=TEXT,
     ),
     max_size=8,
 )
