@@ -190,9 +190,11 @@ def start_keys(spec: TaskSpec, body: StartTaskBody) -> TaskKeys:
     elif spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
+    checks.check_cdn_key(spec.cdn, body.source_cdn_authentication_key)
     return TaskKeys.of(
         source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told),
         (body.dst_ak, body.dst_sk, body.dst_security_token),
+        body.source_cdn_authentication_key,
     )
 
 

@@ -141,4 +141,5 @@ def keys_of(body: CreateTaskBody) -> TaskKeys:
             source.connection_string,
         ),
         (destination.ak, destination.sk, destination.security_token),
+        body.source_cdn.authentication_key if body.source_cdn else None,
     )

@@ -51,8 +51,8 @@ class UrlStore:
         """There is none: each URL stands for itself."""
 
     async def list_page(self, prefix: bytes, after: bytes, limit: int = 1000) -> ObjectPage:
-        """The list file is the listing."""
-        raise Fatal(Meaning.BROKEN_LISTING, Operation.LIST, message="URLs cannot be listed")
+        """The list file is the listing: nobody may ask for another."""
+        raise Fatal(Meaning.ACCESS_DENIED, Operation.LIST, message="URLs cannot be listed")
 
     async def head(self, key: bytes) -> ObjectHead:
         """See `Reader.head`; a size that nobody tells is UNKNOWN.

@@ -496,4 +496,4 @@ async def test_a_change_between_two_parts_is_never_a_mixture(urls: UrlStore, sit
 async def test_urls_cannot_be_listed(urls: UrlStore) -> None:
     with pytest.raises(StoreError) as caught:
         await urls.list_page(b"", b"")
-    assert caught.value.meaning is Meaning.BROKEN_LISTING
+    assert caught.value.meaning is Meaning.ACCESS_DENIED

@@ -3,9 +3,10 @@
 import asyncio
 import heapq
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
@@ -66,13 +67,15 @@ class SortedLines:
                     yield Line(number, raw, key)
 
 
-async def sort_list(listed: ListFile, folder: Path) -> SortedLines:
-    """Spill the list into sorted runs below `folder`. Raises ListRefused, StoreError."""
+async def sort_list(
+    listed: ListFile, folder: Path, key_of: Callable[[Line], bytes] = attrgetter("key")
+) -> SortedLines:
+    """Spill the list into sorted runs below `folder`, by what `key_of` gives. Raises ListRefused, StoreError."""
     spool = folder / "list.txt"
     with spool.open("wb") as out:
         async for block in listed.blocks():
             await asyncio.to_thread(out.write, block)
-    await asyncio.to_thread(_spill, spool, folder)
+    await asyncio.to_thread(_spill, spool, folder, key_of)
     spool.unlink()
     return SortedLines(folder)
 
@@ -82,11 +85,11 @@ def spool_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="oms-list-")
 
 
-def _spill(spool: Path, folder: Path) -> None:
+def _spill(spool: Path, folder: Path, key_of: Callable[[Line], bytes]) -> None:
     with spool.open("rb") as file:
         rows: list[tuple[bytes, int, bytes]] = []
         for line in parse_lines(iter(lambda: file.read(BLOCK), b"")):
-            rows.append((line.key, line.number, line.raw))
+            rows.append((key_of(line), line.number, line.raw))
             if len(rows) >= RUN_LINES:
                 _write_run(folder, rows)
                 rows = []
