@@ -21,7 +21,7 @@ class Page:
 
     `framing` is length, chunked or close (the end of the connection). `head_status`: what HEAD answers instead.
     `cut` is how many bytes of a body come before the connection ends; `claim` what Content-Length says instead;
-    `says` replaces headers of GET answers.
+    `says` replaces headers of GET answers. `on_sent` is told how many bytes of a body are on their way.
     """
 
     body: bytes = b""
@@ -41,6 +41,7 @@ class Page:
     times: int = -1
     pause: float = 0.0
     on_get: Callable[["Page"], None] | None = None
+    on_sent: Callable[[int], None] | None = None
 
     @property
     def tag(self) -> str:
@@ -186,15 +187,17 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             if not get:
                 return
             cut = page.cut if lies else None
-            self._write(data if cut is None else data[:cut], chunked=framing == "chunked")
+            told_of = page.on_sent or (lambda _: None)
+            self._write(data if cut is None else data[:cut], told_of, chunked=framing == "chunked")
             if cut is None and framing == "chunked":
                 self.wfile.write(b"0\r\n\r\n")
             if cut is not None or framing == "close" or (lies and page.claim is not None):
                 self.close_connection = True
 
-        def _write(self, data: bytes, *, chunked: bool) -> None:
+        def _write(self, data: bytes, told_of: Callable[[int], None], *, chunked: bool) -> None:
             for at in range(0, len(data), _BLOCK):
                 block = data[at : at + _BLOCK]
+                told_of(at + len(block))
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
 
         def log_message(self, *_: object) -> None:

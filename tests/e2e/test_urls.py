@@ -1,5 +1,6 @@
 """Lists of URLs and CDNs through the HTTP API, on processes as an operator runs them."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,22 @@ def test_a_bucket_is_read_through_its_cdn(site: Site, cdn: Cdn, monkeypatch: pyt
     site.start(task_id, migrate_failed_object=True, source_cdn_authentication_key=SECRET)
     assert site.wait(task_id)["status"] == 5
     assert arrived(site, "cdn/")["d e/7.txt"] == b"object 7"
+
+
+def test_a_stream_whose_worker_dies_is_read_anew(site: Site, website: Website) -> None:
+    body = random.Random(4).randbytes(24 * MIB)
+    url = website.put("/deadly", body, framing="chunked", head_length=False, ranges=False)
+    killed: list[int] = []
+
+    def kill(sent: int) -> None:
+        # Its first part has been taken by then: the socket does not run so far ahead.
+        if sent > 20 * MIB and not killed:
+            killed.append(site.kill("worker"))
+
+    website.pages["/deadly"].on_sent = kill
+    site.destination.put("into", b"lists/deadly.txt", f"{url}\tone".encode(), headers=TEXT)
+    task_id = site.create(**of_urls("lists/deadly.txt", "deadly/", consistency_check="no_check"))
+    assert site.wait(task_id, seconds=90)["status"] == 5
+    assert killed[0] > 0
+    assert arrived(site, "deadly/") == {"one": body}
+    site.assert_adds_up(task_id)

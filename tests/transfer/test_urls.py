@@ -371,3 +371,20 @@ async def test_many_lines_are_many_pages_and_all_of_them_arrive(
     ended = await migrate(*lines)
     assert (ended.status, ended.tally()) == (5, (1200, 1200, 0, 0))
     assert landed(world) == {b"k%04d" % n: b"%d" % n for n in range(1200)}
+
+
+@pytest.mark.parametrize("page", [{}, {"framing": "chunked", "head_length": False, "ranges": False}])
+async def test_a_bandwidth_limit_counts_every_byte(
+    world: World, site: Site, migrate: Migrate, page: dict[str, Any]
+) -> None:
+    body = bytes(range(256)) * (3 * MIB // 256)
+    world.destination.put(
+        "into", b"lists/urls.txt", f"{site.put('/a', body, **page)}\ta".encode(), headers=TEXT
+    )
+    limit = [{"start": "00:00", "end": "23:59", "max_bandwidth": MIB}]
+    spec = replace(SPEC, consistency=ConsistencyCheck.NO_CHECK)
+    task_id = await world.task(spec, bandwidth=limit)
+    await world.run()
+    assert (await world.ended(task_id)).status == 5
+    assert landed(world) == {b"a": body}
+    assert sum(n for bucket, _, n in world.throttle.taken if bucket == "read") == len(body)
