@@ -42,8 +42,7 @@ class RangeScan:
         self._hi = claim.hi
         self._destination = DestinationListing(context, claim.prefix)
         self._listed = context.facts.spec.task_type in (TaskType.LIST, TaskType.URL_LIST)
-        urls = context.facts.spec.task_type is TaskType.URL_LIST
-        self._sifter = (VerifySifter if context.facts.verifies else UrlSifter if urls else Sifter)(context)
+        self._sifter = (VerifySifter if context.facts.verifies else Sifter)(context)
         self._start = claim.cursor or after_for(claim.lo, claim.prefix)
 
     async def run(self) -> None:
@@ -67,7 +66,8 @@ class RangeScan:
         context = self._context
         if context.facts.verifies:
             return
-        self._sifter = Sifter(
+        sifter = UrlSifter if context.facts.spec.task_type is TaskType.URL_LIST else Sifter
+        self._sifter = sifter(
             context,
             check_encryption=await encrypts_by_default(context),
             file_system=await is_file_system(context),
