@@ -1,7 +1,7 @@
 """Keys on their way into and out of the ledger: sealed from the edge on (reliability 5.2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -29,12 +29,17 @@ class TaskKeys:
     destination: Credentials
 
     @classmethod
-    def of(cls, source: Triple, destination: Triple) -> Self:
-        """From access key, secret key and session token of either side, which have been checked."""
-        found = _credentials(destination)
+    def of(cls, source: Triple, destination: Triple, cdn_key: SecretStr | None = None) -> Self:
+        """From access key, secret key and session token of either side, which have been checked.
+
+        `cdn_key` is that of the source's CDN.
+        """
+        found, read_with = _credentials(destination), _credentials(source)
         if found is None:
             raise ValueError("the destination needs keys")
-        return cls(_credentials(source), found)
+        if read_with is not None and cdn_key is not None:
+            read_with = replace(read_with, cdn_key=cdn_key)
+        return cls(read_with, found)
 
     def by_side(self) -> Mapping[Side, Credentials]:
         """Those that there are."""

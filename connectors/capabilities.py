@@ -103,6 +103,36 @@ class Reader(Protocol):
         ...
 
 
+class ReadStream(Protocol):
+    """An object that is read from front to back, once. `head` is as the answer told it, `start` its first byte.
+
+    `framed` False: only the end of the connection will end it, so that nobody can tell a whole from a cut one.
+    """
+
+    @property
+    def head(self) -> ObjectHead: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def framed(self) -> bool: ...
+
+    async def read(self, most: int) -> bytes:
+        """Up to `most` bytes; b"" at the end, which is proven. Raises Corrupted for any other end."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Streamer(Protocol):
+    async def stream(self, key: bytes, guard: Guard, start: int = 0) -> ReadStream:
+        """The object from `start` on, or from 0 when the source does not go on there; closed by the caller.
+
+        `guard.size` -1: nobody knows it. Changed when the version differs.
+        """
+        ...
+
+
 class Writer(Protocol):
     async def put(
         self, key: bytes, block: Block, options: WriteOptions, condition: Condition, pace: Pace | None = None

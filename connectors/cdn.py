@@ -1,16 +1,28 @@
 """Looks at objects through a CDN: one byte of each, by an address that is signed for this one request."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from connectors.endpoints import Endpoints
 from connectors.wire import Limits, Target, Wire, WireAnswer, WireFailure, WireRequest
 from engine.cdn import CdnAccess, CdnForm, CdnGet, forms, signed_target
 from engine.failures import Meaning, Operation
 
 _LIMITS = Limits(idle=15.0, grace=15.0, body_max=1 << 20)
 _ONE_BYTE = {"range": "bytes=0-0"}
+_DOMAIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+
+
+def cdn_target(endpoints: Endpoints, scheme: str, domain: str) -> Target:
+    """Where a CDN's domain, perhaps with a port, is asked. Raises ValueError for what is none."""
+    found = _DOMAIN.fullmatch(domain)
+    port = int(found[2]) if found and found[2] else (443 if scheme == "https" else 80)
+    if found is None or not 0 < port < 65_536:
+        raise ValueError("a host name, perhaps with a port")
+    return endpoints.target_at("CDN", scheme, found[1].strip("[]").lower(), port)
 
 
 @dataclass(frozen=True, slots=True)

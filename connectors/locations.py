@@ -26,8 +26,12 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Access keys; never empty, never taken from the host's environment. The token is "" for permanent keys."""
+    """Access keys; never empty, never taken from the host's environment. The token is "" for permanent keys.
+
+    `cdn_key` is the authentication key of the source's CDN, "" where there is none.
+    """
 
     access_key: str
     secret_key: SecretStr
     token: SecretStr = NO_TOKEN
+    cdn_key: SecretStr = NO_TOKEN

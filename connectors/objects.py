@@ -105,6 +105,8 @@ class ObjectHead:
     """What HEAD (or the headers of a GET) tells of one object. `crc64` is CRC-64/XZ where the store gives it; `md5`
     the raw digest where the store tells one beside the ETag; `tag_count` how many tags it has, as far as the store
     says so without being asked.
+
+    `ranged` False: only the whole can be read, piece by piece.
     """
 
     info: ObjectInfo
@@ -114,6 +116,7 @@ class ObjectHead:
     upload_id: str = ""
     md5: bytes | None = None
     tag_count: int = 0
+    ranged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 from connectors.azure import opening as azure
 from connectors.bos.store import BosStore
-from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore
+from connectors.capabilities import BrowsableStore, BucketLister, DestinationStore, SourceStore
+from connectors.cdn_source import CdnSource
 from connectors.endpoints import Endpoint, EndpointError, Endpoints
 from connectors.google.accounts import read_account
 from connectors.google.store import GoogleStore
@@ -18,8 +19,11 @@ from connectors.s3.channel import Channel
 from connectors.s3.dialects import Addressing, Dialect, Signature
 from connectors.s3.place import Account, Place
 from connectors.s3.store import S3Store
+from connectors.url import UrlStore
 from connectors.wire import Wire
+from engine.cdn import CdnAccess
 from engine.failures import Side
+from engine.spec import CdnNode
 
 _S3_CLOUDS = frozenset(
     {
@@ -55,6 +59,30 @@ def open_store(
     host or path can hold; its KeyFileError for a key file that cannot be used).
     """
     return _open(location, credentials, wire, endpoints)
+
+
+def open_urls(wire: Wire, endpoints: Endpoints) -> SourceStore:
+    """Any URL whose host may be dialled; no request is sent."""
+    return UrlStore(wire, endpoints)
+
+
+def through_cdn(
+    bucket: SourceStore, cdn: CdnNode, access: tuple[str, Credentials], wire: Wire, endpoints: Endpoints
+) -> SourceStore:
+    """A bucket whose bytes come through its CDN; `access`: the bucket's name and its keys.
+
+    Raises ValueError for a domain that is none.
+    """
+    name, keys = access
+    signing = CdnAccess(
+        origin=f"{cdn.protocol}://{cdn.domain}",
+        kind=cdn.authentication,
+        key=keys.cdn_key.get_secret_value(),
+        access_key=keys.access_key,
+        secret_key=keys.secret_key.get_secret_value(),
+        bucket=name,
+    )
+    return CdnSource(bucket, signing, wire, endpoints)
 
 
 def browse_store(
@@ -142,4 +170,12 @@ def _name(place: Place, credentials: Credentials) -> str:
     return f"{place.target.authority}/{place.bucket}@{account}"
 
 
-__all__ = ["EndpointError", "UnsupportedCloud", "browse_store", "open_account", "open_store"]
+__all__ = [
+    "EndpointError",
+    "UnsupportedCloud",
+    "browse_store",
+    "open_account",
+    "open_store",
+    "open_urls",
+    "through_cdn",
+]

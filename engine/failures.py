@@ -67,6 +67,9 @@ class Meaning(StrEnum):
     FORBIDDEN_ADDRESS = "forbidden_address"
     NO_BLOB_SERVICE = "no_blob_service"
     BAD_CONNECTION_STRING = "bad_connection_string"
+    FORBIDDEN_HOST = "forbidden_host"
+    CDN_DIFFERS = "cdn_differs"
+    CDN_DENIED = "cdn_denied"
     TLS = "tls"
     REJECTED = "rejected"
 
@@ -91,7 +94,7 @@ _SOURCE: Final[Mapping[Meaning, str]] = {
     **dict.fromkeys((_M.NO_KEY, _M.NO_UPLOAD), "TRF.0156"),
     _M.NO_BLOB_SERVICE: "TRF.0015",
     _M.BAD_CONNECTION_STRING: "TRF.0161",
-    _M.KMS: "TRF.0154",
+    **dict.fromkeys((_M.KMS, _M.CDN_DENIED), "TRF.0154"),
     _M.THROTTLED: "TRF.0159",
     _M.BROKEN_LISTING: "TRF.0031",
     **dict.fromkeys(
@@ -106,6 +109,8 @@ _SOURCE: Final[Mapping[Meaning, str]] = {
             _M.CONFLICT,
             _M.TLS,
             _M.FORBIDDEN_ADDRESS,
+            _M.FORBIDDEN_HOST,
+            _M.CDN_DIFFERS,
         ),
         "TRF.0157",
     ),
@@ -134,6 +139,7 @@ _DESTINATION: Final[Mapping[Meaning, str]] = {
             _M.BAD_PART,
             _M.TLS,
             _M.FORBIDDEN_ADDRESS,
+            _M.FORBIDDEN_HOST,
         ),
         "TRF.0061",
     ),
@@ -181,6 +187,10 @@ _SOURCE_WORDS: Final[Mapping[Meaning, str]] = {
     _M.PRECONDITION: "SRC_OBJ_CHANGED",
     _M.ACCESS_DENIED: "SRC_OBJ_ACCESS_DENIED",
     _M.FORBIDDEN_ADDRESS: "URL_LIST_IP_FORBIDDEN",
+    _M.FORBIDDEN_HOST: "URL_LIST_DOMAIN_FORBIDDEN",
+    _M.CDN_DIFFERS: "COMPARE_SRC_AND_CDN_FAILURE",
+    # OMS lists what a CDN refuses under the bare status (oms-behaviour 2.2).
+    _M.CDN_DENIED: "403",
 }
 
 _DESTINATION_WORDS: Final[Mapping[Meaning, str]] = {

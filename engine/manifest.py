@@ -14,7 +14,8 @@ class Entry:
     """One object to copy. `size` and `modified_ms` are -1 where the list did not tell.
 
     `decision` is "absent" (no such key at the destination), "overwrite" (`dst_etag` stood there), "unknown";
-    `line` is the number in a list file, else 0; `version` is the store's name for what was listed, "" without one.
+    `line` is the number in a list file, else 0; `version` is the store's name for what was listed, "" without one;
+    `url` is what a line of a list of URLs reads from, else "".
     """
 
     key: bytes
@@ -26,6 +27,7 @@ class Entry:
     dst_etag: str = ""
     line: int = 0
     version: str = ""
+    url: str = ""
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -42,6 +44,8 @@ def encode(entries: Sequence[Entry]) -> bytes:
     columns.texts([entry.dst_etag for entry in entries])
     columns.numbers([entry.line for entry in entries])
     columns.texts([entry.version for entry in entries])
+    if any(entry.url for entry in entries):
+        columns.texts([entry.url for entry in entries])
     return columns.sealed()
 
 
@@ -53,9 +57,10 @@ def decode(manifest: bytes) -> list[Entry]:
         classes, decisions = columns.words(), columns.words()
         dst_etags, lines = columns.texts(), columns.numbers()
         versions = columns.texts() if columns.more else [""] * len(keys)
+        urls = columns.texts() if columns.more else [""] * len(keys)
     except (IndexError, ValueError) as error:
         raise Damaged(str(error)) from error
-    rows = (keys, sizes, modified, etags, classes, decisions, dst_etags, lines, versions)
+    rows = (keys, sizes, modified, etags, classes, decisions, dst_etags, lines, versions, urls)
     if len({len(row) for row in rows}) != 1:
         raise Damaged("columns of different length")
     return list(map(Entry, *rows))

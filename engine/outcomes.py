@@ -21,7 +21,7 @@ class Outcome:
     """One object's result. `idx` is its place in the unit, `size` in bytes (-1: never known).
 
     `evidence` is a word of `evidence.Level` or a rule of `policy.Rule`; `strength` strong, weak or "";
-    `code` and `detail` are filled for failures.
+    `code` and `detail` are filled for failures; `url` for those of a list of URLs, so that they can be tried again.
     """
 
     idx: int
@@ -35,6 +35,7 @@ class Outcome:
     detail: str = ""
     finished_ms: int = 0
     dst_etag: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def encode(outcomes: Sequence[Outcome]) -> bytes:
     columns.words([outcome.detail for outcome in outcomes])
     columns.numbers([outcome.finished_ms for outcome in outcomes])
     columns.texts([_SAME if o.dst_etag == o.etag else o.dst_etag for o in outcomes])
+    if any(outcome.url for outcome in outcomes):
+        columns.texts([outcome.url for outcome in outcomes])
     return columns.sealed()
 
 
@@ -103,7 +106,8 @@ def decode(segment: bytes) -> list[Outcome]:
         evidence, strength, code, detail = (columns.words() for _ in range(4))
         finished = columns.numbers()
         dst_etags = [etag if dst == _SAME else dst for etag, dst in zip(etags, columns.texts(), strict=True)]
-        rows = (idx, kinds, keys, sizes, etags, evidence, strength, code, detail, finished, dst_etags)
+        urls = columns.texts() if columns.more else [""] * len(keys)
+        rows = (idx, kinds, keys, sizes, etags, evidence, strength, code, detail, finished, dst_etags, urls)
         return list(map(Outcome, *rows)) if len({len(row) for row in rows}) == 1 else _uneven()
     except (KeyError, IndexError, ValueError) as error:
         raise Damaged(str(error)) from error

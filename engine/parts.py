@@ -10,6 +10,7 @@ MIN_PIECE: Final = 64 << 10
 
 # Room below the usual 10,000 for an object that grows between listing and reading.
 _AIMED_PARTS: Final = 9000
+_SMALL_STREAM_PARTS: Final = 1000
 
 
 class TooLarge(ValueError):
@@ -45,6 +46,17 @@ def plan_parts(size: int, *, min_part: int, max_part: int, max_parts: int) -> Pa
     if count > max_parts:
         raise TooLarge(f"{size} bytes are more than {max_parts} parts of {max_part} bytes")
     return PartPlan(size, part_size, count)
+
+
+def stream_part(number: int, *, min_part: int, max_part: int, max_parts: int) -> int:
+    """The size of part `number` (from 1) of an object whose length nobody knows: 16 MiB, from 1,001 on 64 MiB.
+
+    10,000 parts hold 578 GiB. Raises TooLarge when there are no more parts.
+    """
+    if number > max_parts:
+        raise TooLarge(f"an object of unknown length is larger than {max_parts} parts")
+    wanted = SINGLE_MAX if number <= _SMALL_STREAM_PARTS else 4 * SINGLE_MAX
+    return min(max(wanted, min_part), max_part)
 
 
 def quarter_second_piece(rate: int) -> int:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from engine.cdn import CdnAuthentication
+
 
 class TaskType(StrEnum):
     """How the objects of a task are chosen."""
@@ -113,6 +115,15 @@ class DestinationNode:
 
 
 @dataclass(frozen=True, slots=True)
+class CdnNode:
+    """The CDN that gives the bytes of a bucket; its key is kept with the source's keys."""
+
+    domain: str
+    protocol: str
+    authentication: CdnAuthentication
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """The owner's orthogonal choices; defaults are those of OMS 5.2.3. `migrate_since_s` 0 means always."""
 
@@ -129,6 +140,7 @@ class TaskSpec:
     consistency: ConsistencyCheck = ConsistencyCheck.SIZE_LAST_MODIFIED
     requester_pays: bool = False
     description: str = ""
+    cdn: CdnNode | None = None
 
 
 def to_json(spec: TaskSpec) -> dict[str, Any]:
@@ -148,11 +160,20 @@ def from_json(stored: Mapping[str, Any]) -> TaskSpec:
         overwrite=OverwriteMode(stored["overwrite"]),
         storage_policy=StoragePolicy(stored["storage_policy"]),
         consistency=ConsistencyCheck(stored["consistency"]),
+        cdn=_cdn(stored.get("cdn")),
         **rest,
     )
 
 
-_TYPED = frozenset({"task_type", "source", "destination", "overwrite", "storage_policy", "consistency"})
+_TYPED = frozenset(
+    {"task_type", "source", "destination", "overwrite", "storage_policy", "consistency", "cdn"}
+)
+
+
+def _cdn(stored: Mapping[str, Any] | None) -> CdnNode | None:
+    if stored is None:
+        return None
+    return CdnNode(stored["domain"], stored["protocol"], CdnAuthentication(stored["authentication"]))
 
 
 def _source(stored: Mapping[str, Any]) -> SourceNode:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from engine.failures import COMPARE_SIZE
 from engine.listfile import Line, decoded
+from engine.policy import UNKNOWN
+from engine.spec import ConsistencyCheck, OverwriteMode
 
 FORMAT_ERROR: Final = "URL_LIST_FORMAT_ERROR"
 KEY_TOO_LONG: Final = "URL_LIST_OBJECT_KEY_TOO_LONG"
@@ -71,3 +74,42 @@ def _whole(parts: SplitResult) -> bool:
 
 def _malformed(line: Line, reason: str) -> UrlLineRefused:
     return UrlLineRefused(FORMAT_ERROR, line.number, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """Any line: the key it is counted under, and what it reads from or why it cannot be done.
+
+    A line that names nothing is counted under itself, and its `url` is "".
+    """
+
+    number: int
+    key: bytes
+    url: str
+    code: str = ""
+    reason: str = ""
+
+
+def read_url_line(line: Line) -> ReadLine:
+    """What `parse_url_line` makes of a line, also where it refuses it."""
+    try:
+        found = parse_url_line(line)
+    except UrlLineRefused as refused:
+        if refused.code == KEY_TOO_LONG:
+            url, _, key = line.raw.partition(b"\t")
+            return ReadLine(line.number, decoded(key), url.decode(), KEY_TOO_LONG, refused.reason)
+        return ReadLine(line.number, line.raw, "", refused.code, refused.reason)
+    return ReadLine(found.number, found.key, found.url)
+
+
+def superseded(mode: OverwriteMode, place: int, count: int) -> bool:
+    """Whether line `place` of `count` lines with one key has no effect at all: each is overwritten by the last.
+
+    In the other modes the lines follow one another and each meets what the one before has left (oms-behaviour 1.2).
+    """
+    return mode is OverwriteMode.FULL_OVERWRITE and place < count - 1
+
+
+def length_problem(size: int, check: ConsistencyCheck) -> str | None:
+    """Why an object cannot be compared after its copy: only `no_check` takes one whose length nobody tells."""
+    return COMPARE_SIZE if size == UNKNOWN and check is not ConsistencyCheck.NO_CHECK else None

@@ -36,11 +36,12 @@ def place_of(task_id: TaskId, side: Side, project_id: str) -> Place:
 
 
 def sealed_credentials(ring: KeyRing, place: Place, credentials: Credentials) -> Sealed:
-    """Access key, secret key and session token as one ciphertext."""
+    """Access key, secret key, session token and the key of a CDN as one ciphertext."""
     plain = {
         "access_key": credentials.access_key,
         "secret_key": credentials.secret_key.get_secret_value(),
         "token": credentials.token.get_secret_value(),
+        "cdn_key": credentials.cdn_key.get_secret_value(),
     }
     return ring.seal(place, orjson.dumps(plain))
 
@@ -49,7 +50,10 @@ def opened_credentials(ring: KeyRing, place: Place, sealed: Sealed) -> Credentia
     """What was sealed for this place. Raises SealError."""
     try:
         plain = orjson.loads(ring.open_sealed(place, sealed))
-        return Credentials(plain["access_key"], SecretStr(plain["secret_key"]), SecretStr(plain["token"]))
+        cdn_key = SecretStr(plain.get("cdn_key", ""))
+        return Credentials(
+            plain["access_key"], SecretStr(plain["secret_key"]), SecretStr(plain["token"]), cdn_key
+        )
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise SealError("sealed credentials of an unknown form") from None
 

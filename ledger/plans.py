@@ -156,5 +156,5 @@ async def _add_unit(connection: Connection, parameters: dict[str, object], chunk
 
 
 def _again(outcome: Outcome) -> Entry:
-    """The source may have changed since: only the key is taken over."""
-    return Entry(key=outcome.key, size=-1, modified_ms=-1, etag="")
+    """The source may have changed since: only its name is taken over."""
+    return Entry(key=outcome.key, size=-1, modified_ms=-1, etag="", url=outcome.url)

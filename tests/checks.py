@@ -45,7 +45,7 @@ BEHAVIOURS: Final[Mapping[int, str]] = {
     31: "CRC64 mode with an AWS source: S3M.0093",
     32: "A source that changes under a read is one version or fails (`If-Match` and the PUT's answer, no HEADs)",
     33: "Encryption that is not what `enable_kms` asks for: COMPARE_SRC_AND_DST_KMS_FAILURE",
-    34: "no_check: an unknown length is migrated and overwrites; a short body fails (URL lists answer 501)",
+    34: "no_check: an unknown length is migrated and overwrites; a short body fails",
     35: "Large objects go in parts as the planner cuts them, small ones in a single PUT",
     36: "Metadata off: Content-Type alone is kept; on: user metadata as well",
     37: "A folder marker of size 0 is migrated; one with content fails on a parallel file system",

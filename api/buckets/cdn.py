@@ -1,7 +1,6 @@
 """Whether a bucket can be read through its CDN (OMS 5.5.2)."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +13,7 @@ from api.errors import ApiError
 from api.tasks.checks import check_cdn, refuse_unbuilt
 from api.tasks.schemas import CdnBody
 from connectors.capabilities import BrowsableStore
-from connectors.cdn import CdnProbe, CdnSight
+from connectors.cdn import CdnProbe, CdnSight, cdn_target
 from connectors.objects import ObjectInfo
 from connectors.wire import Target, WireFailure
 from engine.cdn import CdnAccess
@@ -22,7 +21,6 @@ from engine.cdn_vendors import cdn_vendor, same_vendor
 
 SAMPLE: Final = 5
 _AT_ONCE: Final = 8
-_DOMAIN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,10 @@ async def show_cdn(parts: Services, body: CdnInfoBody) -> CdnInfo:
 
 
 def _target(parts: Services, cdn: CdnBody) -> Target:
-    found = _DOMAIN.fullmatch(cdn.domain)
-    port = int(found[2]) if found and found[2] else (443 if cdn.protocol == "https" else 80)
-    if found is None or not 0 < port < 65_536:
-        raise ApiError("OMS.0001", "source_cdn.domain: a host name, perhaps with a port")
-    return parts.endpoints.target_at("CDN", cdn.protocol.value, found[1].strip("[]").lower(), port)
+    try:
+        return cdn_target(parts.endpoints, cdn.protocol.value, cdn.domain)
+    except ValueError as error:
+        raise ApiError("OMS.0001", f"source_cdn.domain: {error}") from error
 
 
 def _access(body: CdnInfoBody, target: Target) -> CdnAccess:

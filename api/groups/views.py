@@ -14,6 +14,7 @@ from api.tasks.answers import (
     SmnAnswer,
     SourceAnswer,
 )
+from api.tasks.views import cdn_answer
 from engine import codes
 from engine.group_states import GroupStatus
 from ledger.groups import GroupRow
@@ -52,7 +53,7 @@ def group_answer(row: GroupRow, speed: int, told: Told | None, since: SinceUnit)
         task_type=row.group_type.value,
         bandwidth_policy=[BandwidthAnswer(**window) for window in row.bandwidth],
         smn_config=_told(row, told),
-        source_cdn=None,
+        source_cdn=cdn_answer(spec.cdn),
         migrate_since=spec.migrate_since_s * (1000 if since is SinceUnit.MILLISECONDS else 1),
         migrate_speed=speed,
         total_time=row.running_ms,

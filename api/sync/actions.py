@@ -11,6 +11,7 @@ from api.context import Services
 from api.errors import ApiError
 from api.sync import checks
 from api.sync.schemas import CreateSyncTaskBody, StartSyncTaskBody
+from api.tasks.checks import check_cdn_key
 from api.tasks.creation import Repeatable
 from engine.sync_batches import event_key
 from ledger import audit, idempotency, sync_events, sync_tasks
@@ -70,6 +71,7 @@ async def start_sync_task(parts: Services, actor: Actor, sync_id: str, body: Sta
             raise ApiError("OMS.0065")
         if existing.running >= parts.settings.sync_tasks:
             raise ApiError("S3M.0091", f"at most {parts.settings.sync_tasks}")
+        check_cdn_key(task.spec.cdn, body.source_cdn_authentication_key)
         await sync_tasks.start(connection, task.id)
         await parts.vault.keep_sync(connection, task.id, actor.project_id, keys)
         await audit.record(connection, actor, Entry("startSyncTask", task.id))

@@ -7,7 +7,14 @@ from pydantic import SecretStr
 
 from api.errors import ApiError
 from api.sync.schemas import CreateSyncTaskBody, StartSyncTaskBody, SyncCheck
-from api.tasks.checks import BUILT_CLOUDS, check_cdn, check_key, refuse_unbuilt
+from api.tasks.checks import (
+    BUILT_CLOUDS,
+    cdn_node,
+    check_cdn,
+    check_cdn_domain,
+    check_key,
+    refuse_unbuilt,
+)
 from api.tasks.choices import CryptoType
 from api.vault import TaskKeys
 from connectors.endpoints import EndpointError, Endpoints
@@ -45,6 +52,7 @@ def sync_spec(body: CreateSyncTaskBody) -> TaskSpec:
         storage_policy=body.dst_storage_policy or StoragePolicy.STANDARD,
         consistency=(body.consistency_check or SyncCheck.SIZE_LAST_MODIFIED).consistency,
         description=body.description or "",
+        cdn=cdn_node(body.source_cdn),
     )
 
 
@@ -57,12 +65,13 @@ def check(body: CreateSyncTaskBody, spec: TaskSpec, own_region: str | None, endp
     _check_choices(spec)
     if body.source_cdn is not None:
         check_cdn(body.source_cdn)
+        check_cdn_domain(body.source_cdn, endpoints)
     if own_region is not None and spec.destination.region != own_region:
         raise ApiError("S3M.0080", "dst_region")
     if same_bucket_refusal(spec, same_store=_same_store(spec, endpoints)):
         raise ApiError("OMS.0058", "dst_bucket: source and destination are one bucket")
     unbuilt = {
-        "source_cdn": body.source_cdn is not None,
+        "source_cdn.crypto_type": body.source_cdn is not None and body.source_cdn.crypto_type == "KMS",
         "src_cloud_type": spec.source.cloud_type not in BUILT_CLOUDS,
         "src_crypto_type": body.src_crypto_type is CryptoType.KMS,
         "dst_crypto_type": body.dst_crypto_type is CryptoType.KMS,
@@ -80,7 +89,11 @@ def keys_of(body: CreateSyncTaskBody | StartSyncTaskBody) -> TaskKeys:
     }
     for field, key in named.items():
         check_key(field, key)
-    return TaskKeys.of((body.src_ak, body.src_sk, None), (body.dst_ak, body.dst_sk, None))
+    if isinstance(body, StartSyncTaskBody):
+        cdn_key = body.source_cdn_authentication_key
+    else:
+        cdn_key = body.source_cdn.authentication_key if body.source_cdn else None
+    return TaskKeys.of((body.src_ak, body.src_sk, None), (body.dst_ak, body.dst_sk, None), cdn_key)
 
 
 def check_start(body: StartSyncTaskBody) -> TaskKeys:

@@ -13,6 +13,7 @@ from api.sync.answers import (
     SyncTaskAnswer,
     SyncTaskInfo,
 )
+from api.tasks.views import cdn_answer
 from engine.sync_time import Interval
 from ledger.sync_statistics import Figures
 from ledger.sync_tasks import SyncTask
@@ -35,7 +36,7 @@ class StatisticType(StrEnum):
 
 def listed(task: SyncTask) -> SyncTaskInfo:
     """An entry of the list (OMS 5.3.2)."""
-    return SyncTaskInfo(**_fields(task), source_cdn=None)
+    return SyncTaskInfo(**_fields(task), source_cdn=cdn_answer(task.spec.cdn))
 
 
 def shown(task: SyncTask, month: Figures) -> SyncTaskAnswer:

@@ -196,7 +196,10 @@ def start_keys(spec: TaskSpec, body: StartTaskBody, endpoints: Endpoints) -> Tas
     elif spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
-    return TaskKeys.of(source, (body.dst_ak, body.dst_sk, body.dst_security_token))
+    checks.check_cdn_key(spec.cdn, body.source_cdn_authentication_key)
+    return TaskKeys.of(
+        source, (body.dst_ak, body.dst_sk, body.dst_security_token), body.source_cdn_authentication_key
+    )
 
 
 async def _audit_update(

@@ -10,10 +10,12 @@ from api.errors import ApiError
 from api.keyfiles import check_key_file
 from api.tasks.schemas import BandwidthBody, CdnBody, CreateTaskBody, ListFileBody, SmnBody, SourceBody
 from connectors.azure.connection import BadConnectionString, parse_connection_string
+from connectors.cdn import cdn_target
 from connectors.endpoints import EndpointError, Endpoints
 from engine.cdn import KEYLESS
 from engine.keys import same_bucket_refusal
 from engine.spec import (
+    CdnNode,
     CloudType,
     ConsistencyCheck,
     DestinationNode,
@@ -40,6 +42,7 @@ BUILT_CLOUDS: Final = frozenset(
         CloudType.QINIU,
         CloudType.UCLOUD,
         CloudType.GOOGLE,
+        CloudType.URL_SOURCE,
     }
 )
 _CRC64_CLOUDS: Final = frozenset({CloudType.HUAWEI_CLOUD, CloudType.ALIYUN, CloudType.TENCENT})
@@ -68,6 +71,7 @@ def task_spec(body: CreateTaskBody) -> TaskSpec:
         consistency=body.consistency_check or ConsistencyCheck.SIZE_LAST_MODIFIED,
         requester_pays=bool(body.enable_requester_pays),
         description=body.description or "",
+        cdn=cdn_node(body.source_cdn),
     )
 
 
@@ -85,6 +89,9 @@ def check(body: CreateTaskBody, spec: TaskSpec, own_region: str | None, endpoint
     _check_choices(spec)
     if body.source_cdn is not None:
         check_cdn(body.source_cdn)
+        check_cdn_domain(body.source_cdn, endpoints)
+        if spec.task_type is TaskType.URL_LIST:
+            raise ApiError("S3M.0095", "source_cdn: URLs have no CDN")
     bandwidth(body.bandwidth_policy or [])
     _check_regions(body.smn_config, spec, own_region)
     if same_bucket_refusal(spec, same_store=_same_store(spec, endpoints)):
@@ -125,6 +132,25 @@ def check_cdn(cdn: CdnBody) -> None:
     keyless = cdn.authentication_type in KEYLESS
     if not keyless and (cdn.authentication_key is None or not cdn.authentication_key.get_secret_value()):
         raise ApiError("OMS.1032", "source_cdn.authentication_key")
+
+
+def check_cdn_domain(cdn: CdnBody, endpoints: Endpoints) -> None:
+    """Raises ApiError for a domain that is no host name."""
+    try:
+        cdn_target(endpoints, cdn.protocol.value, cdn.domain)
+    except ValueError as error:
+        raise ApiError("OMS.0001", f"source_cdn.domain: {error}") from error
+
+
+def check_cdn_key(cdn: CdnNode | None, key: SecretStr | None) -> None:
+    """Raises ApiError OMS.1032 when a start brings no key for a CDN that needs one."""
+    if cdn is not None and cdn.authentication not in KEYLESS and not (key and key.get_secret_value()):
+        raise ApiError("OMS.1032", "source_cdn_authentication_key")
+
+
+def cdn_node(body: CdnBody | None) -> CdnNode | None:
+    """The CDN of a request without its key."""
+    return None if body is None else CdnNode(body.domain, body.protocol.value, body.authentication_type)
 
 
 def _source(body: SourceBody) -> SourceNode:
@@ -234,8 +260,7 @@ def _same_store(spec: TaskSpec, endpoints: Endpoints) -> bool:
 
 def _check_built(body: CreateTaskBody, spec: TaskSpec) -> None:
     unbuilt = {
-        "task_type": spec.task_type is TaskType.URL_LIST,
-        "source_cdn": body.source_cdn is not None,
+        "source_cdn.crypto_type": body.source_cdn is not None and body.source_cdn.crypto_type == "KMS",
         "src_node.cloud_type": spec.source.cloud_type not in BUILT_CLOUDS,
         "src_node.crypto_type": body.src_node.crypto_type == "KMS",
         "dst_node.crypto_type": body.dst_node.crypto_type == "KMS",

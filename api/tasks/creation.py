@@ -140,4 +140,8 @@ def keys_of(body: CreateTaskBody) -> TaskKeys:
     else:
         keys = (source.ak, source.sk, source.security_token)
         opening = source_triple(cloud, keys, source.connection_string)
-    return TaskKeys.of(opening, (destination.ak, destination.sk, destination.security_token))
+    return TaskKeys.of(
+        opening,
+        (destination.ak, destination.sk, destination.security_token),
+        body.source_cdn.authentication_key if body.source_cdn else None,
+    )

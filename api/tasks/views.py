@@ -6,6 +6,7 @@ from datetime import datetime
 from api.settings import SinceUnit
 from api.tasks.answers import (
     BandwidthAnswer,
+    CdnAnswer,
     DestinationAnswer,
     ErrorReasonAnswer,
     FailedRecordAnswer,
@@ -17,7 +18,7 @@ from api.tasks.answers import (
 from engine import codes
 from engine.outcomes import Tally
 from engine.progress import Figures, Progress, figures
-from engine.spec import Priority, TaskType
+from engine.spec import CdnNode, Priority, TaskType
 from engine.states import TaskStatus
 from ledger.tasks import TaskRow
 
@@ -67,7 +68,7 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
         task_type=_shown_type(row).value,
         group_type="GROUP_TASK" if row.group_id else "NORMAL_TASK",
         smn_info=_told(row),
-        source_cdn=None,
+        source_cdn=cdn_answer(spec.cdn),
         success_record_error_reason=row.records.success_error,
         skip_record_error_reason=row.records.skip_error,
         object_overwrite_mode=spec.overwrite.value,
@@ -77,6 +78,13 @@ def task_answer(row: TaskRow, shown: Figures, since: SinceUnit) -> TaskAnswer:
         task_priority=_PRIORITIES[row.priority].value,
         obs_system="BUCKET",
     )
+
+
+def cdn_answer(cdn: CdnNode | None) -> CdnAnswer | None:
+    """The CDN without its key."""
+    if cdn is None:
+        return None
+    return CdnAnswer(domain=cdn.domain, protocol=cdn.protocol, authentication_type=cdn.authentication.value)
 
 
 def _shown_type(row: TaskRow) -> TaskType:

@@ -1,6 +1,6 @@
 """Bodies as they come in: a buffer that the socket writes into, and the moment they are whole."""
 
-from connectors.wire.failures import WireFailure
+from connectors.wire.failures import TooLong, WireFailure
 from connectors.wire.heads import Framing, Head
 from engine.failures import Meaning
 
@@ -160,4 +160,4 @@ def _size(line: bytes) -> int:
 
 
 def _too_long(most: int) -> WireFailure:
-    return WireFailure(Meaning.BROKEN_ANSWER, f"the answer is longer than {most} bytes")
+    return TooLong(f"the answer is longer than {most} bytes")

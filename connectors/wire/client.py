@@ -8,6 +8,7 @@ from connectors.wire.failures import WireFailure
 from connectors.wire.meter import Meter, NoMeter
 from connectors.wire.pool import Pool
 from connectors.wire.request import Target, WireAnswer, WireRequest
+from connectors.wire.streams import WireStream, open_stream
 from engine.failures import Meaning
 
 
@@ -41,6 +42,17 @@ class Wire:
             status, received = (answer.status, len(answer.body)) if answer else (0, 0)
             self._meter.count(request.store, request.operation, status, len(request.body), received)
         return answer
+
+    async def open(self, request: WireRequest) -> WireStream:
+        """The head of an answer whose body is read piece by piece, on a connection of its own. Raises WireFailure."""
+        head = _head(request)
+        return await open_stream(self._pool(request.target).dialler, head, request, self._meter)
+
+    def forget(self, target: Target) -> None:
+        """Keep no connection to a host that nobody may ask again; exchanges in the air go on."""
+        pool = self._pools.get(target)
+        if pool is not None and pool.rest():
+            del self._pools[target]
 
     async def _exchange(self, request: WireRequest) -> WireAnswer:
         head = _head(request)

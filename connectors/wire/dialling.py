@@ -5,14 +5,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from connectors.wire.addresses import is_public
-from connectors.wire.connection import Connection
 from connectors.wire.failures import WireFailure
 from connectors.wire.request import Route, Target
 from engine.failures import Meaning
 
 _REMEMBERED = 30.0
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
 class Dialler:
@@ -24,34 +25,33 @@ class Dialler:
         self._addresses: tuple[str, ...] = ()
         self._known_until = 0.0
 
-    async def open(self, on_lost: Callable[[Connection], object], seconds: float) -> Connection:
-        """A connection to the first address that takes one. Raises WireFailure."""
+    async def open(self, make: Callable[[], P], seconds: float) -> tuple[asyncio.Transport, P]:
+        """A connection to the first address that takes one, spoken to by what `make` gives. Raises WireFailure."""
         try:
             async with asyncio.timeout(seconds):
-                return await self._first(on_lost)
+                return await self._first(make)
         except ssl.SSLError as error:
             raise WireFailure(Meaning.TLS, type(error).__name__) from error
         except (OSError, TimeoutError) as error:
             self._known_until = 0.0
             raise WireFailure(Meaning.UNAVAILABLE, type(error).__name__) from error
 
-    async def _first(self, on_lost: Callable[[Connection], object]) -> Connection:
+    async def _first(self, make: Callable[[], P]) -> tuple[asyncio.Transport, P]:
         host, port = self._target.route.connect or (self._target.host, self._target.port)
         addresses = await self._resolve(host, port)
         for last, address in enumerate(addresses, 1):
             try:
-                return await self._connect(address, port, on_lost)
+                return await self._connect(address, port, make)
             except OSError:
                 if last == len(addresses):
                     raise
         raise OSError("the host has no address")
 
-    async def _connect(self, address: str, port: int, on_lost: Callable[[Connection], object]) -> Connection:
+    async def _connect(self, address: str, port: int, make: Callable[[], P]) -> tuple[asyncio.Transport, P]:
         named = self._target.host if self._trust is not None else None
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(on_lost), address, port, ssl=self._trust, server_hostname=named
+        return await asyncio.get_running_loop().create_connection(
+            make, address, port, ssl=self._trust, server_hostname=named
         )
-        return connection
 
     async def _resolve(self, host: str, port: int) -> tuple[str, ...]:
         """Checked addresses, known for half a minute; one that is forbidden refuses the whole name."""

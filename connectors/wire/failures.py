@@ -10,3 +10,10 @@ class WireFailure(Exception):
         super().__init__(f"{meaning}: {message}")
         self.meaning = meaning
         self.message = message
+
+
+class TooLong(WireFailure):
+    """The answer's body is longer than what was to be taken of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Meaning.BROKEN_ANSWER, message)

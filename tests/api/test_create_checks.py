@@ -112,6 +112,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A"}}, "OMS.1032"),
     ({"source_cdn": {**CDN, "authentication_type": "TENCENT_COS_D", "authentication_key": ""}}, "OMS.1032"),
     ({"source_cdn": {**CDN, "protocol": "ftp"}}, "OMS.0001"),
+    ({"source_cdn": {**CDN, "domain": "cdn.example/path"}}, "OMS.0001"),
+    ({"source_cdn": {**CDN, "domain": "user@cdn.example"}}, "OMS.0001"),
+    ({"task_type": "url_list", "source_cdn": CDN, **source(**URLS)}, "S3M.0095"),
+    ({"task_type": "url_list", "enable_restore": True, **source(**URLS)}, "OMS.1048"),
+    ({"task_type": "url_list", **source(**{**URLS, "list_file": None})}, "S3M.0088"),
+    ({"task_type": "url_list", "consistency_check": "crc64", **source(**URLS)}, "S3M.0094"),
     ({"smn_config": {**SMN, "trigger_conditions": []}}, "OMS.1003"),
     ({"smn_config": {**SMN, "trigger_conditions": ["MAYBE"]}}, "OMS.0001"),
     ({"smn_config": {**SMN, "topic_urn": "nothing"}}, "OMS.0157"),
@@ -180,6 +186,11 @@ ACCEPTED: list[dict[str, Any]] = [
     source(cloud_type="UCloud", region="cn-bj"),
     source(cloud_type="Google", region="europe-west4", ak=None, sk=None, json_auth_file=key_file("reader")),
     {"consistency_check": "crc64", **source(cloud_type="Tencent", app_id="1250000000")},
+    {"task_type": "url_list", **source(**URLS)},
+    {"task_type": "url_list", "consistency_check": "no_check", **source(**URLS)},
+    {"source_cdn": CDN},
+    {"source_cdn": {**CDN, "domain": "cdn.example:8080", "protocol": "http"}},
+    {"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}},
 ]
 
 
@@ -192,9 +203,7 @@ def test_a_right_task_is_accepted(api: Service, ann: Account, changes: dict[str,
 
 
 UNBUILT: list[tuple[dict[str, Any], str]] = [
-    ({"task_type": "url_list", **source(**URLS)}, "task_type"),
-    ({"source_cdn": CDN}, "source_cdn"),
-    ({"source_cdn": {**CDN, "authentication_type": "ALIYUN_OSS_A", "authentication_key": "k"}}, "source_cdn"),
+    ({"source_cdn": {**CDN, "crypto_type": "KMS"}}, "source_cdn.crypto_type"),
     (source(crypto_type="KMS", kms_key_id="x"), "src_node.crypto_type"),
     (destination(crypto_type="KMS"), "dst_node.crypto_type"),
 ]

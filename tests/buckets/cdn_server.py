@@ -173,8 +173,10 @@ def _handler(cdn: Cdn) -> type[BaseHTTPRequestHandler]:
             self.do_GET()
 
         def _give(self, body: bytes, etag: str) -> None:
-            if self.headers["Range"] == "bytes=0-0" and cdn.knows_ranges:
-                self._answer(206, body[:1], etag, f"bytes 0-0/{len(body)}")
+            asked = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", self.headers["Range"] or "")
+            if asked and cdn.knows_ranges:
+                first, last = int(asked[1]), min(int(asked[2]), len(body) - 1)
+                self._answer(206, body[first : last + 1], etag, f"bytes {first}-{last}/{len(body)}")
             else:
                 self._answer(200, body, etag)
 

@@ -66,6 +66,7 @@ def seen(answer: Answer) -> list[tuple[str, bool, bool]]:
     ]
 
 
+@pytest.mark.check(100, 102)
 @pytest.mark.parametrize("kind", GATES)
 def test_a_sample_is_fetched_with_each_kind_of_signature(
     api: Service, ann: Account, cdn: Cdn, shop: ServerProcess, kind: str
@@ -115,6 +116,7 @@ async def test_the_reading_that_was_taken_is_tried_first_from_then_on(cdn: Cdn) 
     assert len(cdn.asked) == 4
 
 
+@pytest.mark.check(102)
 def test_another_etag_and_a_missing_object_are_told_by_key(
     api: Service, ann: Account, cdn: Cdn, shop: ServerProcess
 ) -> None:

@@ -37,6 +37,8 @@ CONNECTORS = (
     AZURITE,
     EMULATOR,
 )
+# Sources with promises of their own, see `test_url_source.py`.
+READ_ONLY = ("URL source",)
 
 _KINDS = ("connector", "faulty", "common", *ON_AZURE)
 
@@ -158,7 +160,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def _print_table(reporter: Any, table: dict[str, defaultdict[str, set[str]]], reasons: list[str]) -> None:
     reporter.section("conformance: check x connector")
-    names = [name for name in CONNECTORS if any(name in row for row in table.values())]
+    names = [name for name in (*CONNECTORS, *READ_ONLY) if any(name in row for row in table.values())]
     for number, name in enumerate(names, 1):
         reporter.write_line(f"  {number} = {name}")
     width = max(map(len, table))

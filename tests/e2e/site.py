@@ -114,8 +114,9 @@ def opened(
     environment: dict[str, str] | None = None,
     source: dict[str, Any] | None = None,
     destination: dict[str, Any] | None = None,
+    named: str = "",
 ) -> Iterator[Site]:
-    """Stores and engine, both gone afterwards."""
+    """Stores and engine, both gone afterwards; `named` are more lines of what the operator allows."""
     keys = {AK: Account(SK)}
     with (
         ServerProcess(StoreConfig(keys=keys, buckets=["from"], **(source or {}))) as left,
@@ -126,6 +127,7 @@ def opened(
             f"- {{cloud_type: AWS, region: '*', endpoint: '{left.url}'}}\n"
             f"- {{cloud_type: HuaweiCloud, region: '*', endpoint: '{left.url}'}}\n"
             f"- {{cloud_type: HEC, region: '*', endpoint: '{right.url}'}}\n"
+            f"{named}"
         )
         with Engine(root / "data", endpoints, workers=workers, environment=environment) as engine:
             yield Site(root, left, right, engine)

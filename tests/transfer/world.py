@@ -11,9 +11,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
+from connectors.capabilities import SourceStore
 from connectors.endpoints import Endpoints, parse_endpoints
 from connectors.locations import Credentials, Location
-from connectors.registry import open_store
+from connectors.registry import open_store, open_urls, through_cdn
 from connectors.wire import Wire
 from engine.failures import Side
 from engine.outcomes import Outcome, decode
@@ -81,10 +82,19 @@ class LocalStores:
         into = Location("HEC", spec.destination.region, spec.destination.bucket, Side.DESTINATION)
         lists = spec.source.list_file and replace(into, bucket=spec.source.list_file.bucket)
         return StorePair(
-            source=open_store(source, self.source_keys or self.keys, self.wire, self.endpoints),
+            source=self._source(spec, source),
             destination=open_store(into, self.keys, self.wire, self.endpoints),
             lists=open_store(lists, self.keys, self.wire, self.endpoints) if lists else None,
         )
+
+    def _source(self, spec: TaskSpec, location: Location) -> SourceStore:
+        if spec.source.cloud_type is CloudType.URL_SOURCE:
+            return open_urls(self.wire, self.endpoints)
+        keys = self.source_keys or self.keys
+        bucket = open_store(location, keys, self.wire, self.endpoints)
+        if spec.cdn is None:
+            return bucket
+        return through_cdn(bucket, spec.cdn, (location.bucket, keys), self.wire, self.endpoints)
 
     async def forget(self, task_id: TaskId) -> None:
         return

@@ -1,17 +1,21 @@
 """Stores of a task: opened with its own keys, cached, changed with the keys, forgotten."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
 from connectors.azure.connection import credentials_in
+from connectors.cdn_source import CdnSource
 from connectors.endpoints import parse_endpoints
 from connectors.errors import Fatal
 from connectors.locations import Credentials
+from connectors.url import UrlStore
 from connectors.wire import Wire
+from engine.cdn import CdnAuthentication
 from engine.failures import Meaning, Side, trf_code
-from engine.spec import CloudType, DestinationNode, ListFile, SourceNode, TaskSpec, TaskType
+from engine.spec import CdnNode, CloudType, DestinationNode, ListFile, SourceNode, TaskSpec, TaskType
 from ledger.seal import SealError
 from ledger.values import TaskFacts, TaskId
 from workers.tasks.log import Secrets
@@ -99,7 +103,7 @@ async def test_a_tencent_bucket_is_opened_with_its_accounts_number(wire: Wire) -
 @pytest.mark.parametrize(
     ("given", "meaning"),
     [
-        (facts(cloud=CloudType.URL_SOURCE), Meaning.WRONG_REGION),
+        (facts(cloud=CloudType.UCLOUD), Meaning.WRONG_REGION),
         (facts(region="no region!"), Meaning.WRONG_REGION),
         (facts(bucket="a/../b"), Meaning.NO_BUCKET),
     ],
@@ -147,3 +151,32 @@ async def test_credentials_that_cannot_be_unsealed_are_fatal(wire: Wire) -> None
     with pytest.raises(Fatal) as caught:
         await TaskStores(wire, ENDPOINTS, broken, Secrets(), lambda: 1).open(facts())
     assert caught.value.meaning is Meaning.BAD_CREDENTIALS
+
+
+async def test_urls_are_opened_without_any_keys_of_a_source(wire: Wire) -> None:
+    ring = Ring()
+    ring.held = {Side.DESTINATION: keys()[Side.DESTINATION]}
+    stores = TaskStores(wire, ENDPOINTS, ring.find, Secrets(), lambda: 1)
+    pair = await stores.open(facts(cloud=CloudType.URL_SOURCE, bucket="", listed=True))
+    assert isinstance(pair.source, UrlStore)
+    assert pair.lists is not None
+
+
+async def test_a_bucket_is_opened_through_its_cdn_and_the_key_of_that_is_hidden(wire: Wire) -> None:
+    ring, secrets = Ring(), Secrets()
+    ring.held = {**keys(), Side.SOURCE: replace(keys()[Side.SOURCE], cdn_key=SecretStr("cdn-secret"))}
+    stores = TaskStores(wire, ENDPOINTS, ring.find, secrets, lambda: 1)
+    task = facts()
+    through = replace(task.spec, cdn=CdnNode("cdn.example", "https", CdnAuthentication.ALIYUN_OSS_A))
+    pair = await stores.open(replace(task, spec=through))
+    assert isinstance(pair.source, CdnSource)
+    assert pair.source.name.startswith("127.0.0.1:9000/from@")
+    assert "cdn-secret" not in secrets.blot("the key is cdn-secret")
+
+
+async def test_a_cdn_without_a_host_is_fatal(wire: Wire) -> None:
+    stores = TaskStores(wire, ENDPOINTS, Ring().find, Secrets(), lambda: 1)
+    task = facts()
+    nowhere = replace(task.spec, cdn=CdnNode("no host", "https", CdnAuthentication.NONE))
+    with pytest.raises(Fatal):
+        await stores.open(replace(task, spec=nowhere))

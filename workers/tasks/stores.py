@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.azure.connection import BadConnectionString, secrets_in
-from connectors.capabilities import DestinationStore
+from connectors.capabilities import DestinationStore, SourceStore
 from connectors.endpoints import EndpointError, Endpoints
 from connectors.errors import Fatal
 from connectors.google.accounts import KeyFileError, private_key_in
 from connectors.locations import Credentials, Location
-from connectors.registry import UnsupportedCloud, open_store
+from connectors.registry import UnsupportedCloud, open_store, open_urls, through_cdn
 from connectors.wire import Wire
 from engine.failures import Meaning, Operation, Side
-from engine.spec import CloudType
+from engine.spec import CloudType, TaskSpec
 from ledger.seal import SealError
 from ledger.values import TaskFacts, TaskId
 from workers.tasks.log import Secrets
@@ -93,11 +93,23 @@ class TaskStores:
         )
         listed = spec.source.list_file
         return StorePair(
-            self._store(source, keys),
+            self._source(spec, source, keys),
             self._store(_ours(there.region, there.bucket), keys),
             # A list file lies in the destination's region and is read with its keys (OMS 5.2.3).
             self._store(_ours(there.region, listed.bucket), keys) if listed else None,
         )
+
+    def _source(self, spec: TaskSpec, location: Location, keys: Mapping[Side, Credentials]) -> SourceStore:
+        if spec.source.cloud_type is CloudType.URL_SOURCE:
+            return open_urls(self._wire, self._endpoints)
+        bucket = self._store(location, keys)
+        if spec.cdn is None:
+            return bucket
+        access = location.bucket, keys[Side.SOURCE]
+        try:
+            return through_cdn(bucket, spec.cdn, access, self._wire, self._endpoints)
+        except ValueError as error:
+            raise _fatal(Meaning.REJECTED, str(error), Side.SOURCE) from error
 
     def _store(self, location: Location, keys: Mapping[Side, Credentials]) -> DestinationStore:
         credentials = keys.get(location.side)
@@ -121,7 +133,14 @@ def _ours(region: str, bucket: str) -> Location:
 
 def _hidden(credentials: Credentials) -> tuple[str, ...]:
     secret, token = credentials.secret_key.get_secret_value(), credentials.token.get_secret_value()
-    return tuple(value for value in (secret, token, private_key_in(secret), *secrets_in(secret)) if value)
+    values = (
+        secret,
+        token,
+        credentials.cdn_key.get_secret_value(),
+        private_key_in(secret),
+        *secrets_in(secret),
+    )
+    return tuple(value for value in values if value)
 
 
 def _fatal(meaning: Meaning, message: str, side: Side = Side.DESTINATION) -> Fatal:

@@ -32,6 +32,8 @@ from workers.transfer.reading import read_whole
 from workers.transfer.restoring import Restoring
 from workers.transfer.subjects import Subject
 from workers.transfer.suspicion import check_keys
+from workers.transfer.url_lists import KeyTurns, check_length, check_line
+from workers.transfer.url_streams import StreamCopy
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 
 ROUNDS = 3
@@ -49,6 +51,8 @@ class Copier:
         self._decider = Decider(context, claim.decided_ms)
         self._large = LargeCopy(context, lease, claim, budget)
         self._restoring = Restoring(context, claim)
+        self._streams = StreamCopy(context, lease, claim, budget)
+        self._turns = KeyTurns()
         # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
         self.completed: list[UploadRow] = []
 
@@ -69,7 +73,9 @@ class Copier:
         key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
         subject = Subject.of(idx, entry, key)
         try:
-            return await self._unless_archived(subject)
+            async with self._turns.turn(entry):
+                check_line(self._context, subject)
+                return await self._unless_archived(subject)
         except Fatal:
             raise
         except Denied as error:
@@ -102,7 +108,7 @@ class Copier:
         for last in (*[False] * (ROUNDS - 1), True):
             if isinstance(found, Rule):
                 return self._skipped(listed, found)
-            subject = found if found.known else await self._decider.source_seen(found)
+            subject = found if found.known or found.headed else await self._decider.source_seen(found)
             try:
                 return await self._once(subject)
             except (Changed, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
@@ -126,6 +132,8 @@ class Copier:
         raise problem
 
     async def _once(self, subject: Subject) -> Outcome:
+        if subject.streamed:
+            return await self._once_streamed(subject)
         if subject.size > SINGLE_MAX:
             return await self._once_large(subject)
         async with self._context.allowed(subject.size), self._budget.hold(max(subject.size, 1 << 12)):
@@ -144,6 +152,21 @@ class Copier:
             raise
         self.completed.append(upload)
         return self._succeeded(subject, landing, level)
+
+    async def _once_streamed(self, subject: Subject) -> Outcome:
+        check_length(self._context, subject)
+        streamed = await self._streams.stream(subject, self._decider.check_free, self._put)
+        try:
+            level = weigh(self._context, streamed.landing)
+        except (Contradicted, Inconsistent):
+            if streamed.upload is not None:
+                await self._context.ledger.close_upload(streamed.upload)
+            raise
+        if streamed.upload is not None:
+            self.completed.append(streamed.upload)
+        seen = replace(subject, size=streamed.size)
+        outcome = self._succeeded(seen, streamed.landing, level)
+        return outcome if streamed.landing.whole else replace(outcome, strength="weak")
 
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
@@ -208,5 +231,6 @@ class Copier:
             size=max(size, 0),
             etag=subject.listed.etag,
             finished_ms=self._context.clock.now_ms(),
+            url=subject.listed.url if kind is OutcomeKind.FAIL else "",
             **found,
         )

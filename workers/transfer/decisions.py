@@ -56,7 +56,7 @@ class Decider:
     async def source_seen(self, subject: Subject) -> Subject:
         """With the facts of a fresh HEAD of the source."""
         context = self._context
-        return subject.seen(await context.source(lambda: context.pair.source.head(subject.listed.key)))
+        return subject.seen(await context.source(lambda: context.pair.source.head(subject.source_key)))
 
     async def destination_head(self, key: bytes) -> ObjectHead | None:
         """None when the destination has no such key."""

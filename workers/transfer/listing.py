@@ -16,6 +16,7 @@ from workers.transfer.context import TaskContext
 from workers.transfer.lists import ListFile, sort_list
 from workers.transfer.runs import spool_folder
 from workers.transfer.signals import TaskFailed
+from workers.transfer.url_lists import url_pages
 from workers.transfer.walking import walked_pages
 
 PAGE = 1000
@@ -25,6 +26,8 @@ def pages(context: TaskContext, claim: RangeClaim, start: bytes) -> AsyncGenerat
     """Pages in key order from after `start` on, one asked for ahead; the last one is not truncated."""
     if context.facts.spec.task_type is TaskType.LIST:
         return _listed_pages(context, start)
+    if context.facts.spec.task_type is TaskType.URL_LIST:
+        return url_pages(context, start)
     if claim.exact:
         return _single_page(context, claim)
     source = context.pair.source

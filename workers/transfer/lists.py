@@ -1,8 +1,9 @@
 """A list file as a source listing: read under its ETag, sorted outside memory by key and line (design 3.6)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from connectors.objects import ByteRange, Guard, ObjectHead
@@ -59,20 +60,22 @@ class SortedLines:
             yield Line(number, raw, key)
 
 
-async def sort_list(listed: ListFile, folder: Path) -> SortedLines:
-    """Spill the list into sorted runs below `folder`. Raises ListRefused, StoreError."""
+async def sort_list(
+    listed: ListFile, folder: Path, key_of: Callable[[Line], bytes] = attrgetter("key")
+) -> SortedLines:
+    """Spill the list into sorted runs below `folder`, by what `key_of` gives. Raises ListRefused, StoreError."""
     spool = folder / "list.txt"
     with spool.open("wb") as out:
         async for block in listed.blocks():
             await asyncio.to_thread(out.write, block)
     runs = Runs(folder)
-    await asyncio.to_thread(_spill, spool, runs)
+    await asyncio.to_thread(_spill, spool, runs, key_of)
     spool.unlink()
     return SortedLines(runs)
 
 
-def _spill(spool: Path, runs: Runs) -> None:
+def _spill(spool: Path, runs: Runs, key_of: Callable[[Line], bytes]) -> None:
     with spool.open("rb") as file:
         for line in parse_lines(iter(lambda: file.read(BLOCK), b"")):
-            runs.add((line.key, line.number, line.raw))
+            runs.add((key_of(line), line.number, line.raw))
     runs.flush()

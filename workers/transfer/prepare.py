@@ -15,6 +15,7 @@ from workers.transfer.grouping import list_tasks
 from workers.transfer.lists import ListFile
 from workers.transfer.signals import LeaseLost, TaskFailed
 from workers.transfer.together import together
+from workers.transfer.url_lists import check_first
 from workers.transfer.walking import anything_walked
 
 AT_ONCE = 16
@@ -37,7 +38,7 @@ async def prepare(context: TaskContext, claim: RunClaim) -> None:
 
 async def _plan(context: TaskContext) -> tuple[Scope, ...]:
     spec = context.facts.spec
-    if spec.task_type is TaskType.LIST:
+    if spec.task_type in (TaskType.LIST, TaskType.URL_LIST):
         await _check_list(context)
         return (WHOLE,)
     if context.facts.group_id and not context.facts.scanner:
@@ -99,6 +100,9 @@ async def _check_list(context: TaskContext) -> None:
         raise TaskFailed("TRF.0013", str(error)) from error
     if first is None:
         raise TaskFailed("TRF.0017")
+    if context.facts.spec.task_type is TaskType.URL_LIST:
+        check_first(first)
+        return
     for key in dict.fromkeys((first.key, first.raw)):
         try:
             await context.source(lambda key=key: context.pair.source.head(key))  # type: ignore[misc]  # bound now

@@ -61,6 +61,8 @@ async def hashed(data: bytes | bytearray) -> Block:
 
 def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: Block) -> bool:
     """Whether the source's ETag is an MD5 and not that of the block."""
+    if subject.listed.url and head.md5 not in (None, block.md5):
+        return True
     told = subject.etag or head.info.etag
     if not context.pair.source.traits.etag_is_md5 or head.encryption in OPAQUE:
         return False
@@ -74,10 +76,12 @@ def _hash(data: bytes | bytearray) -> Block:
 async def _read(
     context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool = False
 ) -> tuple[bytes | bytearray, ObjectHead]:
-    store, key, guard = context.pair.source, subject.listed.key, subject.guard
+    store, key, guard = context.pair.source, subject.source_key, subject.guard
     length = guard.size if part is None else part.length
     rate = context.rate()
-    if paid or rate is None or not length:
+    if not (paid or rate is None or subject.ranged):
+        await context.take("read", length)
+    if paid or rate is None or not length or not subject.ranged:
         answer = await store.read(key, guard, part)
         return answer.data, answer.head
     first = 0 if part is None else part.start

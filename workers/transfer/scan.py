@@ -17,6 +17,7 @@ from workers.transfer.listing import pages
 from workers.transfer.sifting import Sifted, Sifter
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.splitting import split_points
+from workers.transfer.url_lists import UrlSifter
 from workers.transfer.verifying import VerifySifter
 
 PAGES_BEFORE_A_CUT = 2
@@ -40,8 +41,8 @@ class RangeScan:
         self._claim = claim
         self._hi = claim.hi
         self._destination = DestinationListing(context, claim.prefix)
+        self._listed = context.facts.spec.task_type in (TaskType.LIST, TaskType.URL_LIST)
         self._sifter = (VerifySifter if context.facts.verifies else Sifter)(context)
-        self._listed = context.facts.spec.task_type is TaskType.LIST
         self._start = claim.cursor or after_for(claim.lo, claim.prefix)
 
     async def run(self) -> None:
@@ -65,7 +66,8 @@ class RangeScan:
         context = self._context
         if context.facts.verifies:
             return
-        self._sifter = Sifter(
+        sifter = UrlSifter if context.facts.spec.task_type is TaskType.URL_LIST else Sifter
+        self._sifter = sifter(
             context,
             check_encryption=await encrypts_by_default(context),
             file_system=await is_file_system(context),

@@ -107,11 +107,14 @@ class Sifter:
 
     def _failed(self, one: ObjectInfo, line: int, why: str) -> Outcome:
         """The destination cannot have this name."""
+        code = object_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT)
+        detail = f"{trf_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT)} {why}"
+        return self._failure(one, line, code, detail)
+
+    def _failure(self, one: ObjectInfo, line: int, code: str, detail: str) -> Outcome:
         return Outcome(
             idx=line, kind=OutcomeKind.FAIL, key=one.key, size=max(one.size, 0), etag=one.etag,
-            evidence="", strength="", code=object_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT),
-            detail=f"{trf_code(Meaning.BAD_KEY, Side.DESTINATION, Operation.PUT)} {why}",
-            finished_ms=self._clock.now_ms(), dst_etag="",
+            evidence="", strength="", code=code, detail=detail, finished_ms=self._clock.now_ms(), dst_etag="",
         )  # fmt: skip
 
 
@@ -134,16 +137,17 @@ def _units(entries: Iterable[Entry]) -> Iterator[NewUnit]:
     total = 0
     for entry in entries:
         if entry.size > SINGLE_MAX:
-            yield _unit([entry], large=True)
+            yield unit_of([entry], large=True)
             continue
         if together and total + max(entry.size, 0) > UNIT_BYTES:
-            yield _unit(together, large=False)
+            yield unit_of(together, large=False)
             together, total = [], 0
         together.append(entry)
         total += max(entry.size, 0)
     if together:
-        yield _unit(together, large=False)
+        yield unit_of(together, large=False)
 
 
-def _unit(entries: Sequence[Entry], *, large: bool) -> NewUnit:
+def unit_of(entries: Sequence[Entry], *, large: bool) -> NewUnit:
+    """A unit of these entries."""
     return NewUnit(encode(entries), len(entries), sum(max(entry.size, 0) for entry in entries), large)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from connectors.objects import ABSENT, ANY, Condition, Encryption, Guard, ObjectHead
 from engine.manifest import Entry
+from engine.parts import SINGLE_MAX
 from engine.policy import UNKNOWN, Candidate, Existing
 
 
@@ -12,7 +13,7 @@ class Subject:
     """An object of a unit. `size` is UNKNOWN until a HEAD told.
 
     `listed` keeps what the listing said: coverage is counted in its terms, whatever is read in the end.
-    `ours`: ETag of a bad copy that we left at the key ourselves.
+    `ours`: ETag of a bad copy that we left at the key ourselves. `ranged` False: it cannot be read in parts.
     """
 
     idx: int
@@ -27,6 +28,7 @@ class Subject:
     condition: Condition = ANY
     ours: str | None = None
     storage_class: str = ""
+    ranged: bool = True
 
     @classmethod
     def of(cls, idx: int, entry: Entry, dst_key: bytes) -> "Subject":
@@ -48,7 +50,18 @@ class Subject:
             headed=True,
             crc64=head.crc64,
             storage_class=info.storage_class,
+            ranged=head.ranged,
         )
+
+    @property
+    def source_key(self) -> bytes:
+        """Under which name the source has it."""
+        return self.listed.url.encode() or self.listed.key
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it has to be read from front to back: nobody knows how long it is, or it has no parts."""
+        return not self.known or (self.size > SINGLE_MAX and not self.ranged)
 
     @property
     def weak(self) -> bool:

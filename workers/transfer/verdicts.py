@@ -31,7 +31,7 @@ class Landing:
     """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
 
     `source_md5` is what the source tells beside its ETag, "" when it tells none; `left` names what of the source object
-    did not come along.
+    did not come along. `whole` False: nobody said that this was all of it.
     """
 
     subject: Subject
@@ -42,6 +42,7 @@ class Landing:
     source_crc64: int | None
     source_md5: str = ""
     left: str = ""
+    whole: bool = True
 
 
 def weigh(context: TaskContext, landing: Landing) -> Level:

@@ -73,6 +73,7 @@ def target(kind: KIND, key: str, name: str, now_s: int, nonce: str, form: CdnFor
     return signed_target(access, CdnGet(name.encode(), 0, now_s, nonce), form)
 
 
+@pytest.mark.check(100)
 @pytest.mark.parametrize(("kind", "key", "name", "now_s", "nonce", "form", "wanted"), VECTORS)
 def test_a_target_is_signed_as_the_vendor_shows(
     kind: KIND, key: str, name: str, now_s: int, nonce: str, form: CdnForm, wanted: str
@@ -80,6 +81,7 @@ def test_a_target_is_signed_as_the_vendor_shows(
     assert target(kind, key, name, now_s, nonce, form) == wanted
 
 
+@pytest.mark.check(100)
 def test_qiniu_signs_the_whole_address_with_the_sources_keys() -> None:
     access = CdnAccess(
         "http://78re52.com1.z0.glb.clouddn.com",
@@ -93,6 +95,7 @@ def test_qiniu_signs_the_whole_address_with_the_sources_keys() -> None:
     )
 
 
+@pytest.mark.check(100)
 def test_kingsoft_signs_the_resource_in_its_own_encoding() -> None:
     access = CdnAccess(
         "http://cdn",
@@ -109,6 +112,7 @@ def test_kingsoft_signs_the_resource_in_its_own_encoding() -> None:
     assert other != found
 
 
+@pytest.mark.check(100)
 @pytest.mark.parametrize("kind", [kind for kind in KIND if kind not in (KIND.NONE, KIND.AZURE_SAS_TOKEN)])
 def test_each_request_is_signed_for_its_own_time(kind: KIND) -> None:
     access = CdnAccess("http://cdn", kind, "K", "AK", "SK", "bkt")

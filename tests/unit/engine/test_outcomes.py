@@ -30,6 +30,7 @@ OUTCOMES = st.lists(
         detail=TEXT,
         finished_ms=NUMBER,
         dst_etag=TEXT,
+        url=TEXT,
     ),
     max_size=8,
 )
@@ -45,6 +46,7 @@ ENTRIES = st.lists(
         dst_etag=TEXT,
         line=st.integers(0, 2**40),
         version=TEXT,
+        url=TEXT,
     ),
     max_size=8,
 )

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.parts import MIB, MIN_PIECE, SINGLE_MAX, TooLarge, pieces, plan_parts, quarter_second_piece
+from engine.parts import (
+    MIB,
+    MIN_PIECE,
+    SINGLE_MAX,
+    TooLarge,
+    pieces,
+    plan_parts,
+    quarter_second_piece,
+    stream_part,
+)
 
 S3 = {"min_part": 5 * MIB, "max_part": 5 << 30, "max_parts": 10_000}
 TIB = 1 << 40
@@ -92,3 +101,14 @@ def test_pieces_make_up_the_whole(length, piece):
 def test_a_piece_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="piece 0"):
         pieces(1, 0)
+
+
+def test_parts_of_an_unknown_length_grow_and_end():
+    bounds = {"min_part": 5 * MIB, "max_part": 5 << 30, "max_parts": 10_000}
+    sizes = [stream_part(number, **bounds) for number in range(1, 10_001)]
+    assert (sizes[0], sizes[999], sizes[1000], sizes[-1]) == (16 * MIB, 16 * MIB, 64 * MIB, 64 * MIB)
+    assert sum(sizes) > 578 << 30
+    with pytest.raises(TooLarge):
+        stream_part(10_001, **bounds)
+    assert stream_part(1, min_part=32 * MIB, max_part=5 << 30, max_parts=10) == 32 * MIB
+    assert stream_part(1, min_part=1, max_part=8 * MIB, max_parts=10) == 8 * MIB

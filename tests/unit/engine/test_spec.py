@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.cdn import CdnAuthentication
 from engine.spec import (
     SOURCES,
+    CdnNode,
     CloudType,
     ConsistencyCheck,
     DestinationNode,
@@ -47,12 +49,20 @@ SPECS = st.builds(
     consistency=st.sampled_from(ConsistencyCheck),
     requester_pays=FLAG,
     description=TEXT,
+    cdn=st.none()
+    | st.builds(CdnNode, domain=TEXT, protocol=TEXT, authentication=st.sampled_from(CdnAuthentication)),
 )
 
 
 @given(SPECS)
 def test_a_spec_comes_back_from_json_as_it_was(spec):
     assert from_json(json.loads(json.dumps(to_json(spec)))) == spec
+
+
+def test_a_spec_of_before_there_were_cdns_is_read():
+    stored = to_json(TaskSpec(TaskType.PREFIX, SourceNode(CloudType.AWS), DestinationNode("b", "r")))
+    del stored["cdn"]
+    assert from_json(stored).cdn is None
 
 
 def test_types_come_back_as_enums_and_tuples():

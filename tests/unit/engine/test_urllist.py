@@ -2,8 +2,18 @@
 
 import pytest
 
-from engine.listfile import parse_lines
-from engine.urllist import FORMAT_ERROR, KEY_TOO_LONG, UrlLine, UrlLineRefused, parse_url_line
+from engine.listfile import Line, parse_lines
+from engine.spec import ConsistencyCheck, OverwriteMode
+from engine.urllist import (
+    FORMAT_ERROR,
+    KEY_TOO_LONG,
+    UrlLine,
+    UrlLineRefused,
+    length_problem,
+    parse_url_line,
+    read_url_line,
+    superseded,
+)
 
 
 def parsed(text: str | bytes) -> UrlLine:
@@ -63,3 +73,29 @@ def test_a_long_key_has_a_word_of_its_own() -> None:
     with pytest.raises(UrlLineRefused) as refused:
         parsed("http://a/\t" + "%41" * 1025)
     assert refused.value.code == KEY_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "url", "code"),
+    [
+        (b"http://a/x\tb%20c", b"b c", "http://a/x", ""),
+        (b"http://a/x\t" + b"k" * 1025, b"k" * 1025, "http://a/x", KEY_TOO_LONG),
+        (b"http://a/x", b"http://a/x", "", FORMAT_ERROR),
+        (b"nothing\t%41", b"nothing\t%41", "", FORMAT_ERROR),
+    ],
+)
+def test_every_line_is_counted_under_a_key(raw: bytes, key: bytes, url: str, code: str) -> None:
+    found = read_url_line(Line(7, raw, raw))
+    assert (found.number, found.key, found.url, found.code) == (7, key, url, code)
+
+
+def test_only_the_last_of_lines_that_all_overwrite_has_an_effect() -> None:
+    assert [superseded(OverwriteMode.FULL_OVERWRITE, place, 3) for place in range(3)] == [True, True, False]
+    others = [mode for mode in OverwriteMode if mode is not OverwriteMode.FULL_OVERWRITE]
+    assert not any(superseded(mode, place, 3) for mode in others for place in range(3))
+
+
+@pytest.mark.parametrize("check", ConsistencyCheck)
+def test_only_no_check_takes_an_unknown_length(check: ConsistencyCheck) -> None:
+    assert length_problem(0, check) is None
+    assert (length_problem(-1, check) is None) is (check is ConsistencyCheck.NO_CHECK)
