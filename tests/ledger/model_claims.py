@@ -45,7 +45,7 @@ class Claims(Book):
     ) -> RunClaim | None:
         task = self.running(task_id)
         if task is None:
-            return None
+            return self._given_back(task_id, claim)
         run = self.run_of(task)
         if run.claim_id != claim:
             if run.lease_until > self.now() or not fits(task, run):
@@ -56,7 +56,7 @@ class Claims(Book):
     def claim_range(self, task_id: TaskId, worker: str, claim: UUID) -> RangeClaim | None:
         task = self.running(task_id)
         if task is None:
-            return None
+            return self._given_back(task_id, claim)
         rows = self.ranges_of(task_id, task.run_no)
         row = _adopted(rows, claim) or _first_free(rows, self.now())
         if row is None:
@@ -71,7 +71,7 @@ class Claims(Book):
     def claim_unit(self, task_id: TaskId, worker: str, claim: UUID, *, large: bool) -> UnitClaim | None:
         task = self.running(task_id)
         if task is None:
-            return None
+            return self._given_back(task_id, claim)
         rows = [one for one in self.units_of(task_id, task.run_no) if one.large == large]
         row = _adopted(rows, claim) or _first_free(rows, self.now())
         if row is None:
@@ -83,6 +83,14 @@ class Claims(Book):
             row.fence(Leased.UNIT), row.manifest, row.n, row.large, tuple(row.done), row.seq, row.attempts,
             int(row.decided_at * 1000), row.crash_n, row.crash_idx, int(row.restoring_at * 1000), row.restoring_asks,
         )  # fmt: skip
+
+    def _given_back(self, task_id: TaskId, claim: UUID) -> None:
+        """A claim that landed before the task was stopped is no claim any more."""
+        tables = ((Leased.UNIT, UnitRow), (Leased.RANGE, RangeRow), (Leased.RUN, RunRow))
+        for row in [one for one in self.leases(task_id) if one.claim_id == claim]:
+            for table, kind in tables:
+                if isinstance(row, kind):
+                    self.release(row.fence(table))
 
     def _note_crash(self, row: UnitRow) -> None:
         """A lease that ran out while it was held is a crash of its owner at the object it was at."""
