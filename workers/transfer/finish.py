@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from connectors.errors import StoreError
 from engine.codes import message
@@ -74,8 +75,9 @@ class Finish:
                 raise
             except asyncio.CancelledError:
                 # Who finishes next waits until no list is held.
-                async with asyncio.timeout(context.limits.grace / 2):
-                    await give_back(context.ledger, lease)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(context.limits.grace / 2):
+                        await give_back(context.ledger, lease)
                 raise
             finally:
                 self._keeper.drop(lease)
