@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EMULATORS := $(VENV)/emulators/.ready
 FLAGS ?=
+SEEDS ?= 20000
 CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz bench lock clean
+.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench lock clean
 
 help:  ## This list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY)  ## The virtual environment with everything that is locked.
 
@@ -47,6 +48,12 @@ conformance: $(READY) $(EMULATORS)  ## Every connector against every promise.
 
 fuzz: $(READY)  ## Over 20,000 generated requests against the API.
 	$(BIN)/python -m tests.fuzz
+
+sim: $(READY)  ## SEEDS simulated worlds of the transfer protocol, with all that can go wrong (20,000).
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) $(FLAGS)
+
+sim-mutations: $(READY)  ## Bugs planted in the product, and how soon the simulator notices each.
+	$(BIN)/python -m tests.sim.mutate $(FLAGS)
 
 bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
 	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)

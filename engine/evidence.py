@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import md5
+from itertools import combinations
 from typing import Final
 
 from engine.encryption import CUSTOMER_KEY, KMS, NONE, agrees
@@ -64,10 +65,11 @@ def judge(proof: Proof) -> Level:
 
 def contradicted(proof: Proof, *, etag_is_md5: bool) -> bool:
     """Whether an answer denies that the bytes are those we read: by CRC64, or an ETag that is an MD5."""
-    if _differ(proof.crc64, proof.destination_crc64) or _differ(proof.crc64, proof.source_crc64):
+    told = (proof.crc64, proof.destination_crc64, proof.source_crc64)
+    if any(_differ(one, other) for one, other in combinations(told, 2)):
         return True
-    told = _bare(proof.destination_etag)
-    return etag_is_md5 and proof.encryption not in _OPAQUE and told != "" and told != _bare(proof.etag)
+    etag = _bare(proof.destination_etag)
+    return etag_is_md5 and proof.encryption not in _OPAQUE and etag != "" and etag != _bare(proof.etag)
 
 
 def multipart_etag(part_md5s: Sequence[bytes]) -> str:

@@ -104,8 +104,11 @@ WITH f AS (
         [
             _RENEW_ONE.format(table="unit", identity=_BY_ID, held=_LEASED),
             _RENEW_ONE.format(table="key_range", identity=_BY_ID, held=_LEASED),
+            # Once run out it stays so: the finisher has seen it free, and needs to find it so.
             _RENEW_ONE.format(
-                table="record", identity=_BY_ID, held="x.state = 'planned' AND x.lease_until > 'epoch'"
+                table="record",
+                identity=_BY_ID,
+                held="x.state = 'planned' AND x.lease_until > clock_timestamp()",
             ),
             _RENEW_ONE.format(
                 table="run",

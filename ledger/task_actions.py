@@ -14,6 +14,7 @@ from engine.states import TaskEvent, TaskStatus, advance
 from ledger import notifications
 from ledger.notifications import Kind
 from ledger.values import Desired, TaskId
+from ledger.voiding import VOID_EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ _LEASED = text(
     " OR EXISTS (SELECT FROM unit WHERE task_id = :id AND state = 'leased' AND lease_until > clock_timestamp())"
     " OR EXISTS (SELECT FROM record WHERE task_id = :id AND claim_id IS NOT NULL AND lease_until > clock_timestamp())"
 )
+# Who comes back after his lease has run out must not find it again in a task that is shown as paused.
+_VOID_EXPIRED = text(VOID_EXPIRED.replace("%(task)s", ":id"))
 _PAUSE = text(
     "UPDATE task SET status = :status, desired = :desired, version = version + 1,"
     " running_ms = running_ms + CASE WHEN :status = 3"
@@ -123,6 +126,7 @@ async def stop(connection: AsyncConnection, task: LockedTask) -> TaskStatus:
     """Asks the workers to pause; at once paused, without credentials, when nobody works on it. Raises Refused."""
     status = advance(task.status, TaskEvent.STOPPED)
     desired = Desired.PAUSE
+    await connection.execute(_VOID_EXPIRED, {"id": task.id})
     if task.desired is Desired.HALT:
         # A fatal error drains it already: the task ends in 4, and its cause must not be lost.
         desired = Desired.HALT

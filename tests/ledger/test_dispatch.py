@@ -5,10 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from ledger import dispatch
+from engine.states import TaskStatus
+from ledger import dispatch, task_actions
 from ledger.bootstrap import void_worker
 from ledger.pool import Pool
 from ledger.postgres import PostgresLedger
+from ledger.sessions import create_engine
 from ledger.values import Leased, TaskId
 from tests.ledger.world import World, segment_of
 
@@ -235,3 +237,18 @@ async def test_expired_leases_of_a_task_can_be_voided(world: World, pool: Pool) 
     assert await dispatch.void_expired(pool, task) == 0
     await world.expire("unit")
     assert await dispatch.void_expired(pool, task) == 1
+
+
+async def test_a_stop_voids_what_has_run_out(world: World, ledger: PostgresLedger, database_url: str) -> None:
+    task = await world.planned()
+    claim = await world.range_claim(task)
+    await world.expire("key_range")
+    engine = create_engine(database_url, size=1)
+    try:
+        async with engine.begin() as connection:
+            (locked,) = await task_actions.lock(connection, world.project, [task])
+            assert await task_actions.stop(connection, locked) is TaskStatus.PAUSED
+    finally:
+        await engine.dispose()
+    assert await ledger.renew([claim.fence]) == frozenset()
+    assert not await ledger.split_range(claim, b"k")

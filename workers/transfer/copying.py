@@ -184,8 +184,10 @@ class Copier:
         paid = context.ahead("write", len(block))
         try:
             return await context.destination(
-                lambda: store.put(
-                    subject.dst_key, block, options, subject.condition, None if paid else context.pace()
+                self._lease.under(
+                    lambda: store.put(
+                        subject.dst_key, block, options, subject.condition, None if paid else context.pace()
+                    )
                 ),
                 len(block),
                 paid,

@@ -1,6 +1,8 @@
 """The end of a run: no upload left open, the records written, the recount equal to the counters (reliability 3.10)."""
 
+import asyncio
 import logging
+from contextlib import suppress
 
 from connectors.errors import StoreError
 from engine.codes import message
@@ -70,6 +72,12 @@ class Finish:
                 await self.writer(context, lease, claim).run()
             except StoreError:
                 await give_back(context.ledger, lease)
+                raise
+            except asyncio.CancelledError:
+                # Who finishes next waits until no list is held.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(context.limits.grace / 2):
+                        await give_back(context.ledger, lease)
                 raise
             finally:
                 self._keeper.drop(lease)

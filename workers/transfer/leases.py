@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ledger.values import Fence
 from workers.transfer.ports import ClaimLedger, Clock
 from workers.transfer.signals import LeaseLost
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +38,15 @@ class Lease:
         if not self.usable():
             self.gone.set()
             raise LeaseLost
+
+    def under(self, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        """The same request, begun only while the lease lasts: a write that is tried again may outlive it."""
+
+        async def checked() -> T:
+            self.check()
+            return await attempt()
+
+        return checked
 
 
 class LeaseKeeper:

@@ -9,6 +9,7 @@ from itertools import count
 from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, Unavailable
 from connectors.objects import Block, ObjectHead, Part, WriteOptions, Written
 from engine.evidence import multipart_etag
+from engine.failures import Meaning, Operation
 from engine.parts import PartPlan, plan_parts
 from engine.sums import combine_crc64
 from ledger.values import StoredPart, UnitClaim, UploadRow
@@ -20,7 +21,7 @@ from workers.transfer.reading import MD5, read_part
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
-from workers.transfer.verdicts import Landing
+from workers.transfer.verdicts import Contradicted, Landing
 
 # How far the store's clock may be behind the ledger's when an upload with a lost id is looked for.
 SKEW_MS = 60_000
@@ -64,7 +65,7 @@ class LargeCopy:
         except (Changed, NotFound, PreconditionFailed, Rejected):
             await self.discard(row)
             raise
-        return self._landing(subject, stored, written), row
+        return await self._landing(subject, stored, written), row
 
     async def discard(self, row: UploadRow) -> None:
         """Abort an upload of ours, also one whose id never reached us."""
@@ -81,7 +82,7 @@ class LargeCopy:
             if kept is not None:
                 return replace(row, parts=kept)
             if len(row.parts) == plan.count and (written := await self._landed(subject, row, row.parts)):
-                return self._landing(subject, row.parts, written), row
+                return await self._landing(subject, row.parts, written), row
         await self.discard(row)
         return None
 
@@ -104,10 +105,12 @@ class LargeCopy:
 
     def _adopted(self, part: Part, plan: PartPlan) -> StoredPart | None:
         whole = 1 <= part.number <= plan.count and part.size == plan.range(part.number)[1]
-        hashed = self._store.traits.etag_is_md5 and self._context.found.holds("etag_is_md5")
-        if not (whole and hashed and MD5.fullmatch(part.etag)):
+        traits = self._store.traits
+        hashed = traits.etag_is_md5 and self._context.found.holds("etag_is_md5")
+        # A store that takes any bytes for ours tells the MD5 of what it took.
+        if not (whole and traits.md5_enforced and hashed and MD5.fullmatch(part.etag)):
             return None
-        return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), None)
+        return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), part.crc64)
 
     async def _begun(self, subject: Subject, plan: PartPlan, first: dict[int, Block]) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
@@ -136,7 +139,7 @@ class LargeCopy:
             next(tries)
             return await self._store.create_upload(planned.dst_key, options)
 
-        upload_id = await context.destination(create)
+        upload_id = await context.destination(self._lease.under(create))
         if next(tries) > 1:
             for stray in set(await _nameless(context, planned)) - {upload_id}:
                 await context.destination(partial(self._store.abort_upload, planned.dst_key, stray))
@@ -183,7 +186,10 @@ class LargeCopy:
             sent = block
             self._lease.check()
             part = await context.destination(
-                lambda: self._store.put_part(row.dst_key, row.upload_id, number, sent, context.pace()), length
+                self._lease.under(
+                    lambda: self._store.put_part(row.dst_key, row.upload_id, number, sent, context.pace())
+                ),
+                length,
             )
         return StoredPart(number, part.etag, length, block.md5, block.crc64)
 
@@ -199,7 +205,9 @@ class LargeCopy:
         self._lease.check()
         try:
             return await context.destination(
-                lambda: self._store.complete_upload(row.dst_key, row.upload_id, parts, subject.condition)
+                self._lease.under(
+                    lambda: self._store.complete_upload(row.dst_key, row.upload_id, parts, subject.condition)
+                )
             )
         except (NotFound, PreconditionFailed, Unavailable) as error:
             written = await self._landed(subject, row, stored)
@@ -219,11 +227,24 @@ class LargeCopy:
             return None
         return Written(head.info.etag, head.info.version, head.crc64, head.encryption, head.info.modified_ms)
 
-    def _landing(self, subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
+    async def _landing(self, subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
         etag = multipart_etag([part.md5 for part in stored])
         crc = combine_crc64((part.crc64, part.size) for part in stored)
-        told, left = self._told.pop(subject.idx, subject.crc64), self._left.pop(subject.idx, "")
+        if subject.idx not in self._told and not subject.headed:
+            self._told[subject.idx] = await self._asked(subject)
+        told = self._told.pop(subject.idx, subject.crc64)
+        if told is not None and crc is None and written.crc64 is None:
+            # A part was adopted, and nobody can say what the whole is: once more, with parts of our own.
+            raise Contradicted(written.etag)
+        left = self._left.pop(subject.idx, "")
         return Landing(subject, written, etag, "", crc, told, left=left)
+
+    async def _asked(self, subject: Subject) -> int | None:
+        """The source's CRC64 where every part was read by an owner before us, who took it with him."""
+        head = await self._context.source(lambda: self._context.pair.source.head(subject.listed.key))
+        if head.info.etag != subject.etag:
+            raise Changed(Meaning.CHANGED, Operation.HEAD)
+        return head.crc64
 
 
 async def abort_recorded(context: TaskContext, row: UploadRow) -> None:

@@ -13,7 +13,7 @@ from ledger.values import RunClaim
 from workers.transfer.context import TaskContext
 from workers.transfer.grouping import list_tasks
 from workers.transfer.lists import ListFile
-from workers.transfer.signals import LeaseLost, TaskFailed
+from workers.transfer.signals import LeaseLost, Stopped, TaskFailed
 from workers.transfer.together import together
 from workers.transfer.url_lists import check_first
 from workers.transfer.walking import anything_walked
@@ -23,12 +23,15 @@ WHOLE = Scope(b"", None, b"", exact=False)
 
 
 async def prepare(context: TaskContext, claim: RunClaim) -> None:
-    """Check both ends and save the plan. Raises TaskFailed, StoreError, LeaseLost."""
+    """Check both ends and save the plan. Raises TaskFailed, StoreError, LeaseLost, Stopped."""
     await context.destination(context.pair.destination.check_bucket)
     await context.source(context.pair.source.check_bucket)
     if context.facts.scanner and context.facts.spec.task_type is not TaskType.PREFIX:
-        saved = await list_tasks(context, claim)
-    elif context.control.failed_only:
+        if not await list_tasks(context, claim):
+            # Its group is to stop, or the lease is gone: given back it is nobody's in either case.
+            raise Stopped
+        return
+    if context.control.failed_only:
         saved = await context.ledger.save_retry_plan(claim)
     else:
         saved = await context.ledger.save_plan(claim, await _plan(context))

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from functools import partial
 
-from connectors.errors import StoreError
-from connectors.objects import ANY, Part, Properties, WriteOptions
-from engine.failures import Meaning
+from connectors.errors import Corrupted, StoreError
+from connectors.objects import ANY, Block, Part, Properties, WriteOptions, Written
+from engine.evidence import Proof, contradicted, multipart_etag
+from engine.failures import Meaning, Operation
 from engine.outcomes import Outcome, OutcomeKind, decode
 from engine.records import RecordKind, line
 from ledger.values import RecordClaim
@@ -63,19 +64,35 @@ class RecordWriter:
     async def _put(self, data: bytes) -> None:
         context, block = self._context, await hashed(data)
         store, options = context.pair.destination, self._options()
-        await context.destination(lambda: store.put(self._key, block, options, ANY, context.pace()))
+        written = await context.destination(
+            self._lease.under(lambda: store.put(self._key, block, options, ANY, context.pace()))
+        )
+        self._believe(written, block.md5.hex(), Operation.PUT)
 
     async def _put_parts(self, first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> None:
         call, store = self._context.destination, self._context.pair.destination
         await self._sweep()
         options = self._options()
-        upload_id = await call(lambda: store.create_upload(self._key, options))
-        parts = [await self._put_part(upload_id, 1, first), await self._put_part(upload_id, 2, second)]
-        async for data in rest:
-            parts.append(await self._put_part(upload_id, len(parts) + 1, data))
+        upload_id = await call(self._lease.under(lambda: store.create_upload(self._key, options)))
+        parts, md5s = list[Part](), list[bytes]()
+        async for data in _chained(first, second, rest):
+            block = await hashed(data)
+            parts.append(await self._put_part(upload_id, len(parts) + 1, block))
+            md5s.append(block.md5)
         self._lease.check()
-        await call(lambda: store.complete_upload(self._key, upload_id, parts, ANY))
+        written = await call(
+            self._lease.under(lambda: store.complete_upload(self._key, upload_id, parts, ANY))
+        )
+        self._believe(written, multipart_etag(md5s), Operation.COMPLETE_UPLOAD)
         await self._sweep()
+
+    def _believe(self, written: Written, etag: str, operation: Operation) -> None:
+        """Raises Corrupted when the store says that it holds other bytes than those sent."""
+        proof = Proof(etag, destination_etag=written.etag, encryption=str(written.encryption))
+        if contradicted(proof, etag_is_md5=self._context.pair.destination.traits.etag_is_md5):
+            raise Corrupted(
+                Meaning.DIGEST_MISMATCH, operation, message=f"the list is stored as {written.etag}"
+            )
 
     async def _sweep(self) -> None:
         """No upload stays open that an owner before us, or a lost answer, has left at the key."""
@@ -83,11 +100,10 @@ class RecordWriter:
         for upload in await call(lambda: store.list_uploads(self._key)):
             await call(partial(store.abort_upload, self._key, upload.upload_id))
 
-    async def _put_part(self, upload_id: str, number: int, data: bytes) -> Part:
-        context, block = self._context, await hashed(data)
-        store = context.pair.destination
+    async def _put_part(self, upload_id: str, number: int, block: Block) -> Part:
+        context, store = self._context, self._context.pair.destination
         return await context.destination(
-            lambda: store.put_part(self._key, upload_id, number, block, context.pace())
+            self._lease.under(lambda: store.put_part(self._key, upload_id, number, block, context.pace()))
         )
 
     def _options(self) -> WriteOptions:
@@ -110,3 +126,10 @@ class RecordWriter:
     def _counted(self, data: bytes) -> bytes:
         self._sha256.update(data)
         return data
+
+
+async def _chained(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    yield second
+    async for data in rest:
+        yield data

@@ -80,6 +80,7 @@ class Worker:
         self._keeper = LeaseKeeper(ledger, clock)
         self._board = Board(ledger, stores, throttle, clock, random, self._limits)
         self._jobs: dict[asyncio.Task[None], tuple[str, TaskId]] = {}
+        self._claiming: set[asyncio.Task[Claim | None]] = set()
         self._background: list[asyncio.Task[None]] = []
         self._attempts: Counter[Row] = Counter()
         self._offers = self._table()
@@ -115,8 +116,8 @@ class Worker:
         self._closing = True
         self._board.stop_all()
         jobs = list(self._jobs)
-        if jobs:
-            await asyncio.wait(jobs, timeout=2 * self._limits.grace)
+        if waiting := [*jobs, *self._claiming]:
+            await asyncio.wait(waiting, timeout=2 * self._limits.grace)
         for one in (*jobs, *self._background):
             one.cancel()
         await asyncio.gather(*jobs, *self._background, return_exceptions=True)
@@ -151,17 +152,25 @@ class Worker:
 
     async def _take(self, offer: Offer, task_id: TaskId) -> bool:
         asked_at = self._clock.monotonic()
-        claim = await offer.claim(task_id)
+        claiming = asyncio.ensure_future(self._claimed(offer, task_id))
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claiming.discard)
+        claim = await claiming
         if claim is None:
-            return False
-        if self._closing:
-            await self._ledger.release(claim.fence)
             return False
         lease = self._keeper.hold(claim.fence, asked_at)
         job = asyncio.ensure_future(self._job(offer, lease, claim))
         self._jobs[job] = (offer.kind, task_id)
         job.add_done_callback(self._jobs.pop)
         return True
+
+    async def _claimed(self, offer: Offer, task_id: TaskId) -> Claim | None:
+        """A claim, given back at once when the process has begun to end meanwhile; `stop` waits for that."""
+        claim = await offer.claim(task_id)
+        if claim is not None and self._closing:
+            await self._ledger.release(claim.fence)
+            return None
+        return claim
 
     async def _job(self, offer: Offer, lease: Lease, claim: Claim) -> None:
         attempts = self._attempt(claim)

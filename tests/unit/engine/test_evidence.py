@@ -81,6 +81,7 @@ def test_the_etag_of_parts_is_the_md5_of_their_md5s():
         (replace(SINGLE, destination_crc64=8), True),
         (replace(SINGLE, source_crc64=8), True),
         (replace(SINGLE, destination_crc64=8, crc64=None), False),
+        (replace(SINGLE, destination_crc64=8, source_crc64=9, crc64=None), True),
     ],
 )
 def test_an_answer_may_deny_the_bytes(proof, denied):

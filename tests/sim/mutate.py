@@ -1,0 +1,72 @@
+"""`python -m tests.sim.mutate`: each planted bug, the seeds that it took, and what is left unnoticed."""
+
+import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from tests.sim.mutations import MUTATIONS, Mutation
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one: `seeds` until it was noticed, 0 if it was not."""
+
+    mutation: Mutation
+    seeds: int
+    promises: str = ""
+
+    @property
+    def as_wanted(self) -> bool:
+        """Noticed, or known to be out of sight."""
+        return bool(self.seeds) != bool(self.mutation.unreachable)
+
+
+def tried(mutation: Mutation, most: int = 1 << 30) -> Verdict:
+    """Runs seeds in a process of its own until one breaks a promise, `most` at most."""
+    seeds = str(min(most, mutation.seeds))
+    command = [sys.executable, "-m", "tests.sim", "--mutation", mutation.name, "--seeds", seeds]
+    found = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False
+    )
+    words = found.stdout.split()
+    if found.returncode not in (0, 1) or words[:1] not in (["caught"], ["missed"]):
+        raise RuntimeError(f"{mutation.name}: {found.stdout[-500:]}{found.stderr[-2000:]}")
+    return Verdict(mutation, int(words[1]) if words[0] == "caught" else 0, " ".join(words[2:]))
+
+
+def main() -> int:
+    """The exit code: 0 when everything that can be noticed was."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sim.mutate", description=__doc__)
+    parser.add_argument("--only", default="", help="those whose name or promise contains this")
+    parser.add_argument("--jobs", type=int, default=max(1, len(os.sched_getaffinity(0))))
+    parser.add_argument("--most", type=int, default=1 << 30, help="no more seeds than this for each")
+    wanted = parser.parse_args()
+    chosen = [one for one in MUTATIONS if wanted.only in one.name or wanted.only == one.promise]
+    with ThreadPoolExecutor(wanted.jobs) as pool:
+        verdicts = []
+        for trial in as_completed([pool.submit(tried, one, wanted.most) for one in chosen]):
+            verdicts.append(trial.result())
+            print(_line(verdicts[-1]), flush=True)
+    caught = sum(bool(one.seeds) for one in verdicts)
+    unreachable = sum(bool(one.mutation.unreachable) for one in verdicts)
+    wrong = [one for one in verdicts if not one.as_wanted]
+    print(
+        f"{caught} of {len(verdicts)} planted bugs caught, {unreachable} known to be out of sight,"
+        f" {len(wrong)} not as wanted"
+    )
+    return bool(wrong)
+
+
+def _line(one: Verdict) -> str:
+    mutation = one.mutation
+    if one.seeds:
+        return f"{mutation.promise}  caught at seed {one.seeds:>5}  {mutation.name}  ({one.promises})"
+    why = f"  ({mutation.unreachable})" if mutation.unreachable else ""
+    return f"{mutation.promise}  MISSED in {mutation.seeds:>6}  {mutation.name}{why}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""What the simulator has found, each as the small world that shows it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from engine.failures import Operation
+from engine.spec import ConsistencyCheck, ListFile, OverwriteMode, TaskSpec, TaskType
+from engine.states import TaskStatus
+from ledger.values import TaskId
+from tests.sim.checks import Checks
+from tests.sim.draws import Plan, drawn
+from tests.sim.loop import VirtualLoop
+from tests.sim.sizes import SINGLE, shrink
+from tests.sim.weather import KINDS, Weather
+from tests.sim.world import World
+
+TASK = TaskId(100)
+Happening = Callable[[World], object]
+
+
+class Told(Weather):
+    """Clear, but for what the test wants: `strike` is asked with the kinds that a request may meet."""
+
+    strike: Callable[[tuple[str, ...]], str] = staticmethod(lambda kinds: "")
+
+    def store(self, *kinds: str) -> str:
+        found = self.strike(kinds)
+        self.seen.update([found] if found else [])
+        return found
+
+    def ledger(self) -> str:
+        return self.strike(("ledger",))
+
+
+def once(kind: str) -> Callable[[tuple[str, ...]], str]:
+    """The first request that may meet it does."""
+    left = [kind]
+    return lambda kinds: left.pop() if left and kinds == (kind,) else ""
+
+
+def plan(*keys: bytes, lease: float = 3.0, **spec: object) -> Plan:
+    """A bucket of a few keys, one worker, stores that tell all."""
+    made = drawn(Random(1))
+    wanted: TaskSpec = replace(
+        made.spec,
+        task_type=TaskType.PREFIX,
+        source=replace(made.spec.source, object_keys=("",), list_file=None),
+        destination=replace(made.spec.destination, save_prefix=""),
+        migrate_since_s=0,
+        record_failures=True,
+        overwrite=OverwriteMode.FULL_OVERWRITE,
+        consistency=ConsistencyCheck.SIZE_LAST_MODIFIED,
+    )
+    return replace(
+        made,
+        kind="prefix",
+        spec=replace(wanted, **spec),  # type: ignore[arg-type]  # each by its name
+        source=replace(made.source, etag_is_md5=False, ordered=True),
+        destination=replace(made.destination, etag_is_md5=True, conditional_put=True, md5_enforced=True),
+        opaque_source=True,
+        opaque_destination=False,
+        crc_source=True,
+        crc_destination=True,
+        workers=1,
+        storm=20.0,
+        lease_seconds=lease,
+        limited=0,
+        denied=frozenset(),
+        poison=frozenset(),
+        no_records=False,
+        lists={},
+        keys=keys,
+        events=(),
+    )
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator's sizes, for this test only."""
+    shrink(monkeypatch.setattr)
+
+
+def seen(
+    made: Plan,
+    *happenings: tuple[float, Happening],
+    strike: Callable[[tuple[str, ...]], str] | None = None,
+    size: int = 3 * SINGLE,
+    seed: int = 1,
+    ledger_seconds: float = 0.002,
+) -> World:
+    """The world after its end; no promise is broken in it."""
+    loop = VirtualLoop()
+    weather = Told(Random(1), dict.fromkeys(KINDS, 0))
+    weather.strike = strike or Told.strike  # type: ignore[method-assign]  # as it is meant
+    world = World(seed, loop, plan=made, weather=weather)
+    world.script = [(at, lambda happen=happen: happen(world)) for at, happen in happenings]  # type: ignore[misc]
+    world.sizes, world.ledger_seconds = (size,), ledger_seconds
+    try:
+        loop.run_until_complete(asyncio.wait_for(world.run(), 10_000))
+    finally:
+        loop.close()
+    assert world.checks.violations == []
+    return world
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", [2, 3, 9, 14, 18, 24])
+def test_a_write_that_is_tried_again_ends_with_its_lease(seed: int) -> None:
+    def cut(world: World) -> None:
+        world.outages[world.destination.name] = world.loop.time() + 15
+        world.processes[0].cut_until = world.loop.time() + 15
+
+    world = seen(plan(b"a"), (0.3, cut), size=9, seed=seed)
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("small")
+def test_a_stop_leaves_nothing_to_owners_who_come_back() -> None:
+    stopped: list[TaskStatus] = []
+    world = seen(
+        plan(b"a", b"b"),
+        (0.2, lambda world: world.processes[0].freeze(6.0)),
+        (5.0, lambda world: stopped.append(world.model.stop(TASK))),
+    )
+    assert stopped == [TaskStatus.PAUSED]
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("small")
+def test_an_upload_that_a_dead_worker_completed_is_held_against_its_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    landed, deaths = Checks.landed, []
+
+    def dies(self: Checks, *given: object, **more: object) -> None:
+        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
+        if given[2] is Operation.COMPLETE_UPLOAD and not deaths:
+            deaths.append(1)
+            self._world.processes[0].kill()
+
+    monkeypatch.setattr(Checks, "landed", dies)
+    world = seen(plan(b"large"), strike=once("flipped"))
+    assert deaths
+    assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_part_that_a_careless_store_has_damaged_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    landed, deaths = Checks.landed, []
+
+    def dies(self: Checks, *given: object, **more: object) -> None:
+        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
+        if given[2] is Operation.PUT_PART and not deaths:
+            deaths.append(1)
+            self._world.processes[0].kill()
+
+    monkeypatch.setattr(Checks, "landed", dies)
+    made = plan(b"large")
+    made.crc_source = made.crc_destination = False
+    made.destination = replace(made.destination, md5_enforced=False)
+    world = seen(made, strike=once("flipped"))
+    assert deaths
+    assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_list_that_the_store_has_damaged_is_written_again() -> None:
+    made = plan(b"a", overwrite=OverwriteMode.NO_OVERWRITE)
+    made.destination = replace(made.destination, md5_enforced=False)
+    world = seen(made, (0.0, lambda world: world.destination.set(b"a", b"as before")), strike=once("flipped"))
+    assert world.destination.at(b"a")[1] == b"as before"  # type: ignore[index]
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", [15, 16, 17])
+def test_a_worker_that_stops_waits_for_what_it_is_claiming(seed: int) -> None:
+    seen(
+        plan(b"a", lease=20.0),
+        (seed / 20, lambda world: world.happenings.stop_worker()),
+        size=9,
+        seed=seed,
+        ledger_seconds=0.4,
+    )
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("hundredths", [2, 8, 14])
+def test_a_group_that_is_stopped_while_its_lists_are_read_pauses_at_once(hundredths: int) -> None:
+    listed = ListFile("lists", "folder/")
+    made = plan(b"a", lease=20.0, task_type=TaskType.LIST)
+    source = replace(made.spec.source, object_keys=(), list_file=listed)
+    made = replace(made, kind="list_group", spec=replace(made.spec, source=source))
+    made.lists = {"folder/0.txt": b"a\n"}
+
+    def stop(world: World) -> None:
+        if world.model.tasks[TASK].running:
+            world.model.stop(TASK)
+
+    seen(made, (hundredths / 100, stop), size=9)
