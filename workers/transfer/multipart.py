@@ -248,4 +248,3 @@ class LargeCopy:
         crc = combine_crc64((part.crc64, part.size) for part in stored)
         told, left = self._told.pop(subject.idx, subject.crc64), self._left.pop(subject.idx, "")
         return Landing(subject, written, etag, "", crc, told, left=left)
-
