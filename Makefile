@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EMULATORS := $(VENV)/emulators/.ready
 FLAGS ?=
+SECONDS ?= 600
 CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz bench lock clean
+.PHONY: help venv demo test check conformance fuzz bench chaos lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ fuzz: $(READY)  ## Over 20,000 generated requests against the API.
 
 bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
 	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)
+
+chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \
