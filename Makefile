@@ -7,11 +7,12 @@ READY := $(VENV)/.ready
 EMULATORS := $(VENV)/emulators/.ready
 FLAGS ?=
 SEEDS ?= 20000
+SECONDS ?= 600
 CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench lock clean
+.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ sim-mutations: $(READY)  ## Bugs planted in the product, and how soon the simula
 
 bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
 	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)
+
+chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \

@@ -14,6 +14,8 @@ REDIS_URL = "OMS_REDIS_URL"
 MASTER_KEY_FILE = "OMS_MASTER_KEY_FILE"
 ENDPOINTS = "OMS_ENDPOINTS"
 WORKER_NAME = "OMS_WORKER_NAME"
+LAST_LOOP_FILE = "OMS_LAST_LOOP_FILE"
+WATCHDOG_SECONDS = "OMS_WATCHDOG_SECONDS"
 
 # Credentials and proxies of the operator's shell must never reach a store or colour what an SDK does.
 _VENDORS = "AWS|GOOGLE|AZURE|ALIBABA|ALIYUN|OSS|COS|TENCENTCLOUD|HUAWEICLOUD|OBS"
@@ -23,12 +25,13 @@ _SCRUBBED = re.compile(rf"({_VENDORS})_|([A-Z]+_)?PROXY$|{_OF_COMMANDS}", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator says through the environment."""
+    """What the operator says through the environment; `silent_seconds`: when a worker that says nothing is ended."""
 
     database_url: str | None
     redis_url: str | None
     master_key_file: Path | None
     runtime_directory: Path | None
+    silent_seconds: float = 60.0
 
 
 def read_settings() -> Settings:
@@ -38,6 +41,7 @@ def read_settings() -> Settings:
         redis_url=os.environ.get(REDIS_URL) or None,
         master_key_file=_path(os.environ.get(MASTER_KEY_FILE)),
         runtime_directory=_path(os.environ.get("XDG_RUNTIME_DIR")),
+        silent_seconds=_silent_seconds(os.environ.get(WATCHDOG_SECONDS)),
     )
 
 
@@ -64,6 +68,14 @@ def export(values: Mapping[str, str]) -> None:
 def worker_name() -> str | None:
     """The name that this worker was given through the environment."""
     return os.environ.get(WORKER_NAME) or None
+
+
+def _silent_seconds(watchdog: str | None) -> float:
+    """Twice the time after which a worker ends by itself; what is no number the worker itself refuses."""
+    try:
+        return 2 * float(watchdog or 30)
+    except ValueError:
+        return 60.0
 
 
 def _path(value: str | None) -> Path | None:

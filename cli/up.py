@@ -33,7 +33,7 @@ def command(data_dir: Path, port: int, workers: int | None) -> None:
     count = workers or min(MOST_WORKERS, max(FEWEST_WORKERS, os.cpu_count() or 1))
     root, settings = data_dir.resolve(), read_settings()
     names = worker_names(count, root, shared=settings.database_url is not None)
-    plan = Plan(root, port, all_services(names))
+    plan = Plan(root, port, all_services(names, settings.silent_seconds))
     try:
         serve(plan, settings, lambda address: click.echo(f"ready {address}"))
     except (EmbeddedError, OSError) as error:

@@ -1,10 +1,8 @@
 """Multipart uploads of ours: an intent before the store is asked, then the id and each acknowledged part."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from ledger.journal import JournalError
 from ledger.leasing import Leasing
@@ -13,6 +11,7 @@ from ledger.values import StoredPart, TaskId, UnitClaim, UploadRow
 
 _COLUMNS = """id, task_id, dst_key, coalesce(upload_id, '') AS upload_id, src_etag, src_size, part_size, state,
               (extract(epoch FROM created_at) * 1000)::bigint AS created_ms"""
+SWEPT_AT_ONCE = 100
 _HELD = """EXISTS (SELECT FROM unit WHERE id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s
                    AND state = 'leased' FOR SHARE)"""
 
@@ -55,15 +54,23 @@ SELECT id FROM live"""
 CLOSE = """
 WITH closed AS (UPDATE upload SET state = 'closed' WHERE id = %(upload)s AND state <> 'closed' RETURNING id)
 DELETE FROM upload_part p USING closed c WHERE p.upload = c.id"""
-OPEN_OF_TASK = (
-    f"SELECT {_COLUMNS} FROM upload WHERE task_id = %(task)s AND state IN ('intent', 'open') ORDER BY id"
-)
+# Beside its own those that deleted tasks left in its bucket; one without an id only while no task is at that key, since
+# it is looked for among all uploads there.
+TO_CLOSE = f"""
+SELECT {_COLUMNS} FROM upload WHERE task_id = %(task)s AND state IN ('intent', 'open')
+UNION ALL
+(SELECT {_COLUMNS} FROM upload u
+  WHERE u.state = 'leaked' AND (u.destination ->> 'bucket', u.destination ->> 'region') =
+          (SELECT t.spec #>> '{{destination,bucket}}', t.spec #>> '{{destination,region}}'
+             FROM task t WHERE t.id = %(task)s)
+    AND (u.upload_id IS NOT NULL OR NOT EXISTS (
+          SELECT FROM upload o
+           WHERE o.state IN ('intent', 'open') AND o.dst_key = u.dst_key AND o.destination = u.destination))
+  ORDER BY u.id LIMIT {SWEPT_AT_ONCE})"""
 LEAK = """
 WITH leaked AS (
   UPDATE upload SET state = 'leaked' WHERE task_id = %(task)s AND state IN ('intent', 'open') RETURNING id)
 SELECT count(*) AS leaked FROM leaked"""
-LEAKED = f"""
-SELECT {_COLUMNS} FROM upload WHERE state = 'leaked' AND destination @> %(destination)s ORDER BY id LIMIT %(limit)s"""
 
 
 class Uploads(Leasing):
@@ -119,15 +126,8 @@ class Uploads(Leasing):
         await self._pool.execute(CLOSE, {"upload": row.id})
 
     async def open_uploads(self, task_id: TaskId) -> tuple[UploadRow, ...]:
-        """All live uploads of a task, without their parts."""
-        return tuple(_upload(row) for row in await self._pool.fetch_all(OPEN_OF_TASK, {"task": task_id}))
-
-    async def sweepable_uploads(
-        self, destination: Mapping[str, Any], limit: int = 100
-    ) -> tuple[UploadRow, ...]:
-        """Uploads that deleted tasks left behind in a destination (`bucket`, `region`), the oldest first."""
-        parameters = {"destination": Jsonb(dict(destination)), "limit": limit}
-        return tuple(_upload(row) for row in await self._pool.fetch_all(LEAKED, parameters))
+        """All uploads of a task that may be open, and some that deleted tasks left in its bucket; without parts."""
+        return tuple(_upload(row) for row in await self._pool.fetch_all(TO_CLOSE, {"task": task_id}))
 
     async def leak_uploads(self, task_id: TaskId) -> int:
         """Marks the live uploads of a task that is being deleted; how many there were."""

@@ -47,13 +47,13 @@ def worker_names(count: int, root: Path, *, shared: bool) -> list[str]:
     return [f"worker-{number}{suffix}" for number in range(1, count + 1)]
 
 
-def all_services(names: Sequence[str]) -> ServiceList:
+def all_services(names: Sequence[str], silent_seconds: float) -> ServiceList:
     """The API, workers of these names and the scheduler."""
 
     def services(port: int, values: Mapping[str, str], logs: Path) -> list[Service]:
         return [
             api_service(port, values, logs),
-            *worker_services(names, values, logs),
+            *worker_services(names, values, logs, silent_seconds),
             beat_service(values, logs),
         ]
 

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from cli.embedded.process import Launch, spawn
@@ -25,18 +26,47 @@ class Runnable(Protocol):
 
 
 @dataclass(slots=True)
+class Silence:
+    """For how long a file has not been touched, on our own clock: a step of the time of day says nothing."""
+
+    touched_ns: int | None = None
+    since: float = 0.0
+
+    def seconds(self, pulse: Path, now: float) -> float:
+        """Monotonic seconds since the last touch that was seen; 0 before the first one."""
+        try:
+            touched_ns = pulse.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0.0
+        if touched_ns != self.touched_ns:
+            self.touched_ns, self.since = touched_ns, now
+        return now - self.since
+
+
+@dataclass(slots=True)
 class ServiceProcess:
     """A service and the child that runs it now."""
 
     service: Service
     process: subprocess.Popen[bytes] | None = None
+    silence: Silence = field(default_factory=Silence)
 
     def start(self) -> None:
         """Starts the child; a log that has grown large is put aside first."""
+        self.silence = Silence()
+        if self.service.pulse is not None:
+            self.service.pulse.unlink(missing_ok=True)
         log = self.service.log
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_name(log.name + ".1"))
         self.process = spawn(Launch(self.service.command, log, self.service.environment))
+
+    def silent(self, now: float) -> bool:
+        """Whether the child gives no sign of life any more: a loop that hangs ends itself, a stopped process cannot."""
+        service = self.service
+        if self.process is None or service.pulse is None:
+            return False
+        return self.silence.seconds(service.pulse, now) > service.silent_seconds
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ from typing import NoReturn
 from cli.embedded.errors import EmbeddedError
 from cli.embedded.process import end_all, tail
 from cli.supervisor.services import Service
-from cli.supervisor.supervised import Runnable, ServiceProcess, Supervised
+from cli.supervisor.supervised import Runnable, ServiceProcess, Silence, Supervised
 
 TICK_SECONDS = 0.25
 EARLY_ENDS = 4
+STOOD_STILL_SECONDS = 5.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("oms.supervisor")
@@ -40,6 +41,7 @@ class Supervisor:
     servers: list[Supervised] = field(default_factory=list)
     services: list[Supervised] = field(default_factory=list)
     _unvoided: set[str] = field(default_factory=set)
+    _ticked_at: float = field(default_factory=time.monotonic)
 
     def start_server(self, name: str, server: Runnable) -> None:
         """Starts an embedded server and waits until it answers."""
@@ -83,7 +85,8 @@ class Supervisor:
                 signal.set_wakeup_fd(-1)
 
     def tick(self) -> None:
-        """Reaps what has ended and starts what is due."""
+        """Ends what is silent, reaps what has ended and starts what is due."""
+        self._end_silent(time.monotonic())
         for supervised in (*self.servers, *self.services):
             status = supervised.reap()
             if status is not None:
@@ -93,6 +96,20 @@ class Supervisor:
         for supervised in (*self.servers, *self.services):
             if supervised.due() and supervised.name not in self._unvoided:
                 self._start_due(supervised)
+
+    def _end_silent(self, now: float) -> None:
+        stood_still = now - self._ticked_at > STOOD_STILL_SECONDS
+        self._ticked_at = now
+        for one in self.services:
+            service = one.runnable
+            if not isinstance(service, ServiceProcess):
+                continue
+            if stood_still:
+                # We have not looked for a while ourselves, so nobody's silence says anything.
+                service.silence = Silence()
+            elif service.silent(now) and service.process is not None:
+                log.warning("silent name=%s", one.name)
+                service.process.kill()
 
     def stop(self) -> None:
         """Ends the services, those with leases first; further signals of the operator change nothing."""

@@ -79,18 +79,28 @@ async def test_an_old_fence_writes_nothing_about_uploads(
     assert (found.upload_id, found.src_etag, found.parts) == ("u1", "e", ())
 
 
-async def test_what_a_deleted_task_leaves_open_can_be_swept_from_its_bucket(
+async def test_what_a_deleted_task_leaves_open_is_swept_by_the_next_task_of_that_bucket(
     world: World, ledger: PostgresLedger, claim: UnitClaim
 ) -> None:
     planned = await ledger.plan_upload(claim, 0, b"k", "e", 11, 5)
     assert planned is not None
     assert await ledger.open_upload(claim, planned, "u1")
-    assert await ledger.sweepable_uploads({"bucket": "into"}) == ()
-    assert await ledger.leak_uploads(claim.fence.task_id) == 1
+    nameless = await ledger.plan_upload(claim, 1, b"nameless", "e", 11, 5)
+    assert nameless is not None
+    other = await world.unit_claim(await world.listed([[1]]))
+    assert await ledger.open_uploads(other.fence.task_id) == ()
+    assert await ledger.leak_uploads(claim.fence.task_id) == 2
     assert await ledger.leak_uploads(claim.fence.task_id) == 0
-    await world.pool.execute("DELETE FROM task")
-    (found,) = await ledger.sweepable_uploads({"bucket": "into", "region": "cn-north-4"})
-    assert (found.upload_id, found.state) == ("u1", "leaked")
-    assert await ledger.sweepable_uploads({"bucket": "elsewhere"}) == ()
-    await ledger.close_upload(found)
-    assert await ledger.sweepable_uploads({"bucket": "into"}) == ()
+    await world.pool.execute("DELETE FROM task WHERE id = %s", [claim.fence.task_id])
+    found = await ledger.open_uploads(other.fence.task_id)
+    assert [(row.upload_id, row.state) for row in found] == [("u1", "leaked"), ("", "leaked")]
+    # An upload without an id is looked for at its key: not while another task is there.
+    mine = await ledger.plan_upload(other, 0, b"nameless", "e", 11, 5)
+    assert mine is not None
+    found = await ledger.open_uploads(other.fence.task_id)
+    assert [(row.upload_id, row.state) for row in found] == [("", "intent"), ("u1", "leaked")]
+    await world.pool.execute(
+        "UPDATE task SET spec = jsonb_set(spec, '{destination,bucket}', '\"elsewhere\"') WHERE id = %s",
+        [other.fence.task_id],
+    )
+    assert [row.state for row in await ledger.open_uploads(other.fence.task_id)] == ["intent"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.spec import ListFile, TaskType
 from tests.transfer.world import SPEC, World
 
 MIB = 1 << 20
@@ -157,3 +158,18 @@ async def test_encryption_that_the_task_wants_is_asked_for(world: World) -> None
     ended = await world.migrate(replace(SPEC, enable_kms=True))
     assert (ended.status, ended.tally()) == (5, (2, 2, 0, 0)), ended.outcomes
     assert world.destination.info("into", b"b")["encryption"] == "aws:kms"
+
+
+async def test_a_list_file_that_changes_on_its_way_is_read_again(world: World) -> None:
+    """Otherwise another key would be taken for the one that the list names."""
+    for key in (b"a", b"`"):
+        world.source.put("from", key, key)
+    world.destination.put("into", b"l.txt", b"a\n", headers={"content-type": "text/plain"})
+    # The first read looks at the first line only.
+    world.destination.faults.add(op="get", key="l.txt", after=1, times=1, flip=0)
+    source = replace(SPEC.source, object_keys=(), list_file=ListFile("into", "l.txt"))
+    ended = await world.migrate(replace(SPEC, task_type=TaskType.LIST, source=source))
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
+    assert world.destination.faults.all()[0]["acted"] == 1
+    assert b"a" in world.data_keys()
+    assert b"`" not in world.data_keys()

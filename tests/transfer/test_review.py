@@ -514,3 +514,14 @@ async def test_an_object_over_which_the_unit_breaks_fails_alone(
     ended = await world.migrate()
     assert (ended.status, ended.code, ended.tally()) == (4, "TRF.0004", (2, 1, 0, 1)), ended.row
     assert world.records("failed")[0].startswith(b"CRASHES_WORKER\t")
+
+
+async def test_a_unit_whose_owners_were_lost_twice_goes_on_alone_for_a_while_only(world: World) -> None:
+    """A long outage of the database ends leases as crashes do; no object of the unit is to blame."""
+    await world.pool.execute("ALTER TABLE unit ALTER COLUMN crash_n SET DEFAULT 2")
+    for n in range(300):
+        world.source.put("from", b"%03d" % n, b"x")
+    world.source.faults.add(op="get", delay_ms=30)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (300, 300, 0, 0))
+    assert world.source.service.recorder.most_in_flight > 8

@@ -1,54 +1,85 @@
 """Bytes in flight: how much object data one process may hold in memory at a time (design 3.4)."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+
+Waiting = tuple[int, asyncio.Future[None]]
 
 
 class ByteBudget:
-    """A fair, first-come budget of bytes; a wish larger than the whole budget is granted when nothing else is held."""
+    """A budget of bytes, shared by owners: who holds least comes first, and first come first served within one.
 
-    def __init__(self, total: int) -> None:
+    One owner holds at most `most`, so that what is slow leaves room for others; a wish larger than that is granted
+    when its owner holds nothing else.
+    """
+
+    def __init__(self, total: int, most: int | None = None) -> None:
         self.total = total
-        self._free = total
-        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._most = total if most is None else min(most, total)
+        self._held: Counter[Hashable] = Counter()
+        self._queues: dict[Hashable, deque[Waiting]] = {}
 
     @property
     def held(self) -> int:
         """Bytes granted and not given back."""
-        return self.total - self._free
+        return self._held.total()
 
     @asynccontextmanager
-    async def hold(self, n: int) -> AsyncIterator[None]:
+    async def hold(self, n: int, owner: Hashable = None) -> AsyncIterator[None]:
         """Wait for `n` bytes, give them back at the end."""
         n = min(n, self.total)
-        await self._take(n)
+        await self._take(n, owner)
         try:
             yield
         finally:
-            self._give(n)
+            self._give(n, owner)
 
-    async def _take(self, n: int) -> None:
-        if not self._queue and self._free >= n:
-            self._free -= n
+    async def _take(self, n: int, owner: Hashable) -> None:
+        if not self._queues and n <= self.total - self.held and self._may(owner, n):
+            self._held[owner] += n
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((n, turn))
+        queue = self._queues.setdefault(owner, deque())
+        queue.append((n, turn))
+        self._grant()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give(n)
-            elif (n, turn) in self._queue:
-                self._queue.remove((n, turn))
-                self._give(0)
+                self._give(n, owner)
+            elif (n, turn) in queue:
+                self._drop(owner, (n, turn))
+                self._grant()
             raise
 
-    def _give(self, n: int) -> None:
-        self._free += n
-        while self._queue and self._queue[0][0] <= self._free:
-            wanted, turn = self._queue.popleft()
+    def _give(self, n: int, owner: Hashable) -> None:
+        self._held[owner] -= n
+        if not self._held[owner]:
+            del self._held[owner]
+        self._grant()
+
+    def _grant(self) -> None:
+        """Whoever is next gets his bytes; when they are not there nobody overtakes him."""
+        while (owner := self._next()) is not None:
+            wanted, turn = first = self._queues[owner][0]
+            if wanted > self.total - self.held:
+                return
+            self._drop(owner, first)
             if not turn.done():
-                self._free -= wanted
+                self._held[owner] += wanted
                 turn.set_result(None)
+
+    def _next(self) -> Hashable | None:
+        may = [owner for owner, queue in self._queues.items() if self._may(owner, queue[0][0])]
+        return min(may, key=self._held.__getitem__, default=None)
+
+    def _may(self, owner: Hashable, n: int) -> bool:
+        return owner not in self._held or self._held[owner] + n <= self._most
+
+    def _drop(self, owner: Hashable, waiting: Waiting) -> None:
+        queue = self._queues[owner]
+        queue.remove(waiting)
+        if not queue:
+            del self._queues[owner]

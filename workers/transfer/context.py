@@ -1,11 +1,12 @@
 """What the coroutines of one task share: its facts, its stores, and what its owner wants now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from connectors.objects import Encryption, Pace
 from engine.endpoint import Found
@@ -54,6 +55,7 @@ class TaskContext:
     measured: bool = False
     measured_parts: bool = False
     allowance: ByteBudget | None = None
+    left: set[asyncio.Task[None]] = field(default_factory=set)
 
     def obey(self, control: Control | None) -> None:
         """Take in what the owner wants now; a task that is gone is to be stopped."""
@@ -61,6 +63,12 @@ class TaskContext:
             self.stopping.set()
         if control is not None:
             self.control = control
+
+    def leave(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `work` go on by itself: nobody waits for it any more."""
+        task = asyncio.create_task(work)
+        self.left.add(task)
+        task.add_done_callback(self.left.discard)
 
     def caller(self, side: Side) -> Caller:
         """The retry layer of a side."""

@@ -136,7 +136,8 @@ class Copier:
             return await self._once_streamed(subject)
         if subject.size > SINGLE_MAX:
             return await self._once_large(subject)
-        async with self._context.allowed(subject.size), self._budget.hold(max(subject.size, 1 << 12)):
+        held = max(subject.size, 1 << 12)
+        async with self._context.allowed(subject.size), self._budget.hold(held, self._context.facts.task_id):
             landing = await self._small(subject)
         return self._succeeded(subject, landing, weigh(self._context, landing))
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 from connectors.errors import StoreError
 from engine.codes import message
 from engine.outcomes import decode
-from ledger.values import RunClaim, Verification
+from ledger.values import RunClaim, UploadRow, Verification
 from workers.transfer.context import TaskContext
 from workers.transfer.endings import give_back
 from workers.transfer.leases import Lease, LeaseKeeper
-from workers.transfer.multipart import abort_recorded
 from workers.transfer.records import RecordWriter
 from workers.transfer.signals import LeaseLost, TaskFailed
+from workers.transfer.strays import abort_recorded
 
 log = logging.getLogger(__name__)
 # Permission, account, space and archives: what every object of the task would meet.
@@ -56,7 +56,21 @@ class Finish:
 
     async def _close_uploads(self) -> None:
         for row in await self._context.ledger.open_uploads(self._context.facts.task_id):
+            if row.state == "leaked":
+                await self._sweep(row)
+            else:
+                await abort_recorded(self._context, row)
+
+    async def _sweep(self, row: UploadRow) -> None:
+        """What a deleted task left behind must not keep this one from its end."""
+        self._lease.check()
+        fields = {"task": row.task_id, "upload": row.upload_id}
+        try:
             await abort_recorded(self._context, row)
+        except StoreError as error:
+            log.warning("upload_not_swept", extra=fields | {"why": str(error)})
+        else:
+            log.info("upload_swept", extra=fields)
 
     async def _write_records(self) -> None:
         context = self._context

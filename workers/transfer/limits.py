@@ -20,7 +20,8 @@ class Limits:
     large: int = 4
     parts: int = 4
     runners: int = 256
-    bytes_in_flight: int = 96 * MIB
+    bytes_in_flight: int = 128 * MIB
+    bytes_of_a_task: int = 96 * MIB
     backlog: int = 256
     fewest_ranges: int = 4
     spread: int = 16

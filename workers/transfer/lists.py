@@ -1,15 +1,20 @@
 """A list file as a source listing: read under its ETag, sorted outside memory by key and line (design 3.6)."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from connectors.errors import Corrupted
 from connectors.objects import ByteRange, Guard, ObjectHead
+from engine.failures import Meaning, Operation
 from engine.listfile import Line, parse_lines
 from workers.transfer.context import TaskContext
+from workers.transfer.reading import MD5
 from workers.transfer.runs import Runs
+from workers.transfer.subjects import OPAQUE
 
 BLOCK = 4 << 20
 
@@ -35,10 +40,24 @@ class ListFile:
         return next(parse_lines([whole]), None)
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """The whole file of one version. Raises Changed when it is replaced meanwhile."""
-        head = await self.head()
+        """The whole file of one version. Raises Changed when it is replaced meanwhile, Corrupted at the end when what
+
+        came is not what its ETag says.
+        """
+        head, md5 = await self.head(), hashlib.md5(usedforsecurity=False)
         for start in range(0, head.info.size, BLOCK):
-            yield await self._block(head, start)
+            block = await self._block(head, start)
+            md5.update(block)
+            yield block
+        if self._denied(head, md5.hexdigest()):
+            raise Corrupted(
+                Meaning.DIGEST_MISMATCH, Operation.READ, message="the list's MD5 differs from its ETag"
+            )
+
+    def _denied(self, head: ObjectHead, md5: str) -> bool:
+        if not self._store.traits.etag_is_md5 or head.encryption in OPAQUE:
+            return False
+        return MD5.fullmatch(head.info.etag) is not None and head.info.etag != md5
 
     async def _block(self, head: ObjectHead, start: int) -> bytes:
         info = head.info

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, Unavailable
+from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, StoreError, Unavailable
 from connectors.objects import Block, ObjectHead, Part, WriteOptions, Written
 from engine.evidence import multipart_etag
 from engine.failures import Meaning, Operation
@@ -19,12 +20,10 @@ from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import MD5, read_part
 from workers.transfer.signals import LeaseLost, Stopped
+from workers.transfer.strays import abort_recorded, nameless
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
 from workers.transfer.verdicts import Contradicted, Landing
-
-# How far the store's clock may be behind the ledger's when an upload with a lost id is looked for.
-SKEW_MS = 60_000
 
 Completed = tuple[Landing, UploadRow]
 
@@ -42,6 +41,8 @@ class LargeCopy:
         self._told: dict[int, int | None] = {}
         # What could not come along, likewise; whoever goes on with an upload of others does not know it.
         self._left: dict[int, str] = {}
+        # Uploads that were asked for by an owner before us and had not appeared when we looked.
+        self._unseen: dict[int, UploadRow] = {}
 
     async def copy(self, subject: Subject, ready: Callable[[Subject], Awaitable[None]]) -> Completed:
         """All parts read under one version, then completed if `ready` does not object.
@@ -62,6 +63,7 @@ class LargeCopy:
             stored = await self._upload(subject, plan, row, first)
             await ready(subject)
             written = await self._complete(subject, row, stored)
+            await self._abort_late(subject)
         except (Changed, NotFound, PreconditionFailed, Rejected):
             await self.discard(row)
             raise
@@ -83,8 +85,16 @@ class LargeCopy:
                 return replace(row, parts=kept)
             if len(row.parts) == plan.count and (written := await self._landed(subject, row, row.parts)):
                 return await self._landing(subject, row.parts, written), row
+        if not row.upload_id:
+            self._unseen[subject.idx] = row
         await self.discard(row)
         return None
+
+    async def _abort_late(self, subject: Subject) -> None:
+        """What an owner before us asked for may have come to life after we looked; ours is not open any more."""
+        row = self._unseen.pop(subject.idx, None)
+        if row is not None:
+            await self.discard(row)
 
     async def _kept_parts(self, row: UploadRow, plan: PartPlan) -> tuple[StoredPart, ...] | None:
         """Parts that the store has, recorded by us or not; None when the upload is gone.
@@ -115,7 +125,7 @@ class LargeCopy:
     async def _begun(self, subject: Subject, plan: PartPlan, first: dict[int, Block]) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
-        async with context.allowed(plan.part_size), self._budget.hold(plan.part_size):
+        async with context.allowed(plan.part_size), self._budget.hold(plan.part_size, context.facts.task_id):
             first[1], head = await self._read(subject, *plan.range(1))
             planned = await context.ledger.plan_upload(
                 self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
@@ -124,12 +134,26 @@ class LargeCopy:
                 raise LeaseLost
             options = await write_options(context, subject, head)
             self._left[subject.idx] = options.left
-            upload_id = await self._created(planned, options)
+            upload_id = await self._created_or_aborted(planned, options)
             row = replace(planned, upload_id=upload_id, state="open")
             if not await context.ledger.open_upload(self._claim, planned, upload_id):
                 await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
                 raise LeaseLost
             return row
+
+    async def _created_or_aborted(self, planned: UploadRow, options: WriteOptions) -> str:
+        """The new upload's id. Who is cut off while the store is asked aborts what comes of it: nobody else can."""
+        creating = asyncio.create_task(self._created(planned, options))
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            self._context.leave(self._disowned(planned, creating))
+            raise
+
+    async def _disowned(self, planned: UploadRow, creating: asyncio.Task[str]) -> None:
+        with suppress(StoreError):
+            upload_id = await creating
+            await self._context.destination(lambda: self._store.abort_upload(planned.dst_key, upload_id))
 
     async def _created(self, planned: UploadRow, options: WriteOptions) -> str:
         """The new upload's id. When it was asked for more than once, the uploads of lost answers are aborted."""
@@ -141,7 +165,7 @@ class LargeCopy:
 
         upload_id = await context.destination(self._lease.under(create))
         if next(tries) > 1:
-            for stray in set(await _nameless(context, planned)) - {upload_id}:
+            for stray in set(await nameless(context, planned)) - {upload_id}:
                 await context.destination(partial(self._store.abort_upload, planned.dst_key, stray))
         return upload_id
 
@@ -180,7 +204,7 @@ class LargeCopy:
     ) -> StoredPart:
         context = self._context
         start, length = plan.range(number)
-        async with self._context.allowed(length), self._budget.hold(length):
+        async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
             if block is None:
                 block, _ = await self._read(subject, start, length)
             sent = block
@@ -245,22 +269,3 @@ class LargeCopy:
         if head.info.etag != subject.etag:
             raise Changed(Meaning.CHANGED, Operation.HEAD)
         return head.crc64
-
-
-async def abort_recorded(context: TaskContext, row: UploadRow) -> None:
-    """Abort one recorded upload at the destination and close its row. Raises StoreError."""
-    store = context.pair.destination
-    ids = [row.upload_id] if row.upload_id else await _nameless(context, row)
-    for upload_id in ids:
-        await context.destination(partial(store.abort_upload, row.dst_key, upload_id))
-    await context.ledger.close_upload(row)
-
-
-async def _nameless(context: TaskContext, row: UploadRow) -> list[str]:
-    """Uploads that an intent of ours explains, whose id never reached us."""
-    store = context.pair.destination
-    return [
-        upload.upload_id
-        for upload in await context.destination(lambda: store.list_uploads(row.dst_key))
-        if upload.key == row.dst_key and upload.initiated_ms >= row.created_ms - SKEW_MS
-    ]

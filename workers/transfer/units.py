@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from engine.manifest import Entry, decode
@@ -20,6 +20,7 @@ from workers.transfer.together import together
 
 log = logging.getLogger(__name__)
 MOST_CRASHES = 3
+ALONE = 64
 
 
 class ObjectWork(Protocol):
@@ -57,11 +58,10 @@ class UnitWork:
         Raises Waiting, Stopped, LeaseLost, Fatal.
         """
         entries = decode(self._claim.manifest)
-        left = iter([(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]])
+        left = [(i, entry) for i, entry in enumerate(entries) if not self._claim.done[i]]
         flusher = asyncio.ensure_future(self._journal.run())
         try:
-            body = self._all(left, self._lanes(len(entries)))
-            await until_stopped(self._context, self._lease, body, flusher)
+            await until_stopped(self._context, self._lease, self._all(left), flusher)
         finally:
             flusher.cancel()
             await asyncio.gather(flusher, return_exceptions=True)
@@ -74,25 +74,35 @@ class UnitWork:
         pause = None if restoring is None else restoring.pause
         raise Stopped if pause is None or self._context.stopping.is_set() else Waiting(pause)
 
-    async def _all(self, left: Iterator[tuple[int, Entry]], lanes: int) -> None:
+    async def _all(self, left: Sequence[tuple[int, Entry]]) -> None:
+        """Side by side, but one at a time where a crash is to name its object."""
         await self._copier.ready()
-        await together(self._lane(left) for _ in range(lanes))
+        alone = self._alone([idx for idx, _ in left])
+        await self._lane(iter(left[:alone]), alone=True)
+        others = iter(left[alone:])
+        await together(
+            self._lane(others) for _ in range(min(len(left) - alone, self._context.limits.runners))
+        )
 
-    def _lanes(self, n: int) -> int:
-        return 1 if self._isolated else min(n, self._context.limits.runners)
+    def _alone(self, left: Sequence[int]) -> int:
+        """How many objects are done one at a time.
 
-    @property
-    def _isolated(self) -> bool:
-        """One object at a time after two crashes, so that the next one names its object."""
-        return self._claim.crashes > 1 or self._claim.suspect is not None
+        After two crashes a number of them, the suspect among them: when they go well the unit makes headway, and what
+        brought the owners down (a long outage of the database, say) is none of its objects, or comes later.
+        """
+        claim = self._claim
+        if claim.crashes <= 1 and claim.suspect is None:
+            return 0
+        return max(ALONE, left.index(claim.suspect) + 1 if claim.suspect in left else 0)
 
-    async def _lane(self, left: Iterator[tuple[int, Entry]]) -> None:
+    async def _lane(self, left: Iterator[tuple[int, Entry]], *, alone: bool = False) -> None:
         context = self._context
         for idx, entry in left:
             if context.stopping.is_set():
                 return
             self._lease.check()
-            outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
+            poison = await self._poisonous(idx, entry) if alone else None
+            outcome = poison or await self._copied(idx, entry)
             if outcome is not None:
                 await self._noted(outcome)
             await self._close_uploads()
@@ -100,8 +110,6 @@ class UnitWork:
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
         claim = self._claim
-        if not self._isolated:
-            return None
         if claim.suspect == idx and claim.crashes >= MOST_CRASHES:
             return self._poison(idx, entry, f"{claim.crashes} workers died over it")
         await self._journal.flush()

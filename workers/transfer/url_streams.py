@@ -120,7 +120,7 @@ class StreamCopy(LargeCopy):
     async def _from(self, source: FrontToBack, subject: Subject, ready: Ready, put: Put) -> Streamed:
         n = self._part_size(subject, 1)
         options = await write_options(self._context, subject, source.head)
-        async with self._context.allowed(n), self._budget.hold(n):
+        async with self._context.allowed(n), self._budget.hold(n, self._context.facts.task_id):
             block, over = await source.block(n)
             if over:
                 self._check(source)
@@ -151,7 +151,7 @@ class StreamCopy(LargeCopy):
                 raise Stopped
             number = len(stored) + 1
             n = self._part_size(subject, number)
-            async with self._context.allowed(n), self._budget.hold(n):
+            async with self._context.allowed(n), self._budget.hold(n, self._context.facts.task_id):
                 block, over = await source.block(n)
                 stored.append(await self._send(row, number, block))
         self._check(source)
@@ -159,7 +159,7 @@ class StreamCopy(LargeCopy):
         whole = replace(subject, size=source.received)
         written = await self._complete(whole, row, stored)
         self._told[subject.idx] = source.head.crc64
-        landing = self._landing(whole, stored, written)
+        landing = await self._landing(whole, stored, written)
         md5 = source.md5.hexdigest() if source.md5 else ""
         told = replace(landing, subject=subject, md5=md5, source_md5=source.told, whole=source.framed)
         return Streamed(told, source.received, row)
@@ -170,7 +170,7 @@ class StreamCopy(LargeCopy):
         )
         if planned is None:
             raise LeaseLost
-        upload_id = await self._created(planned, options)
+        upload_id = await self._created_or_aborted(planned, options)
         if not await self._context.ledger.open_upload(self._claim, planned, upload_id):
             await self._context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
             raise LeaseLost

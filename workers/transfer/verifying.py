@@ -119,7 +119,8 @@ class Verifier:
         size = left[1].size
         async for part in _parts(size):
             length = part.length if part else 0
-            async with self._context.allowed(2 * length), self._budget.hold(max(2 * length, 1 << 12)):
+            held, owner = max(2 * length, 1 << 12), self._context.facts.task_id
+            async with self._context.allowed(2 * length), self._budget.hold(held, owner):
                 ours = await self._read(Side.SOURCE, *left, part)
                 if ours != await self._read(Side.DESTINATION, *right, part):
                     return Different.CONTENT

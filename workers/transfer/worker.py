@@ -29,6 +29,8 @@ from workers.transfer.verifying import VerifyFinish, VerifyUnit
 log = logging.getLogger(__name__)
 TICK = 0.2
 MOST_SURPRISES = 10
+# So many tasks at least have a job of each kind, however slow those of the others are.
+MOST_TASKS = 64
 Claim = RunClaim | RangeClaim | UnitClaim | RecordClaim
 Row = tuple[Leased, TaskId, int, int]
 
@@ -76,7 +78,7 @@ class Worker:
         self._ledger = ledger
         self._clock = clock
         self._limits = limits or Limits()
-        self._budget = ByteBudget(self._limits.bytes_in_flight)
+        self._budget = ByteBudget(self._limits.bytes_in_flight, self._limits.bytes_of_a_task)
         self._keeper = LeaseKeeper(ledger, clock)
         self._board = Board(ledger, stores, throttle, clock, random, self._limits)
         self._jobs: dict[asyncio.Task[None], tuple[str, TaskId]] = {}
@@ -148,7 +150,7 @@ class Worker:
     def _room(self, offer: Offer, work: OpenWork) -> bool:
         """A task without any such job gets one also where those of slow tasks have taken all places."""
         busy = [task_id for kind, task_id in self._jobs.values() if kind == offer.kind]
-        return len(busy) < (offer.most if work.task_id in busy else 2 * offer.most)
+        return len(busy) < (offer.most if work.task_id in busy else MOST_TASKS)
 
     async def _take(self, offer: Offer, task_id: TaskId) -> bool:
         asked_at = self._clock.monotonic()
