@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 
 class ByteBudget:
@@ -19,17 +18,12 @@ class ByteBudget:
         """Bytes granted and not given back."""
         return self.total - self._free
 
-    @asynccontextmanager
-    async def hold(self, n: int) -> AsyncIterator[None]:
-        """Wait for `n` bytes, give them back at the end."""
-        n = min(n, self.total)
-        await self._take(n)
-        try:
-            yield
-        finally:
-            self._give(n)
+    def hold(self, n: int) -> "Hold":
+        """`async with` waits for `n` bytes and gives them back at the end."""
+        return Hold(self, min(n, self.total))
 
-    async def _take(self, n: int) -> None:
+    async def take(self, n: int) -> None:
+        """Wait for `n` bytes, at most the whole budget."""
         if not self._queue and self._free >= n:
             self._free -= n
             return
@@ -39,16 +33,35 @@ class ByteBudget:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give(n)
+                self.give(n)
             elif (n, turn) in self._queue:
                 self._queue.remove((n, turn))
-                self._give(0)
+                self.give(0)
             raise
 
-    def _give(self, n: int) -> None:
+    def give(self, n: int) -> None:
+        """Give `n` bytes back."""
         self._free += n
         while self._queue and self._queue[0][0] <= self._free:
             wanted, turn = self._queue.popleft()
             if not turn.done():
                 self._free -= wanted
                 turn.set_result(None)
+
+
+class Hold:
+    """Bytes of a budget for as long as a block lasts."""
+
+    __slots__ = ("_budget", "_n")
+
+    def __init__(self, budget: ByteBudget, n: int) -> None:
+        self._budget = budget
+        self._n = n
+
+    async def __aenter__(self) -> None:
+        await self._budget.take(self._n)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._budget.give(self._n)

@@ -35,14 +35,16 @@ class Caller:
         The last Transient when six tries (throttles: ten minutes) were in vain; ObjectError and Fatal pass at once.
         Every StoreError that leaves here says its side.
         """
-        waits, began = delays(self._random), self._clock.monotonic()
-        self.gate.budget.on_request(began)
+        gate, began = self.gate, self._clock.monotonic()
+        gate.budget.on_request(began)
+        waits: Iterator[float] | None = None
         while True:
             if before is not None:
                 await before()
             try:
                 return await self._once(attempt, size)
             except Transient as error:
+                waits = waits or delays(self._random)
                 pause = self._pause(error, waits, began)
                 if pause is None:
                     raise self._noted(error) from error.__cause__
@@ -52,15 +54,18 @@ class Caller:
             await self._clock.sleep(pause)
 
     async def _once(self, attempt: Callable[[], Awaitable[T]], size: int) -> T:
-        sent_at = await self.gate.enter()
+        gate = self.gate
+        if not gate.open():
+            await gate.wait()
+        sent_at = self._clock.monotonic()
         try:
             answer = await attempt()
         except Throttled:
-            self.gate.throttled(sent_at)
+            gate.throttled(sent_at)
             raise
         finally:
-            self.gate.leave()
-        self.gate.succeeded(size)
+            gate.leave()
+        gate.succeeded(size)
         return answer
 
     def _pause(self, error: Transient, waits: Iterator[float], began: float) -> float | None:

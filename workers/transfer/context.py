@@ -1,8 +1,8 @@
 """What the coroutines of one task share: its facts, its stores, and what its owner wants now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -89,17 +89,14 @@ class TaskContext:
         if rate is not None:
             await self.throttle.take(self.facts.task_id, bucket, rate, n)
 
-    @asynccontextmanager
-    async def allowed(self, n: int) -> AsyncIterator[None]:
+    def allowed(self, n: int) -> AbstractAsyncContextManager[None]:
         """Under a limit, wait until `n` bytes more are of use: what waits for it must not crowd out other tasks."""
         rate = self.rate()
         if rate is None:
-            yield
-            return
+            return nullcontext()
         if self.allowance is None or self.allowance.total != rate * AHEAD:
             self.allowance = ByteBudget(rate * AHEAD)
-        async with self.allowance.hold(max(n, LEAST)):
-            yield
+        return self.allowance.hold(max(n, LEAST))
 
     def ahead(self, bucket: str, n: int) -> Callable[[], Awaitable[None]] | None:
         """How `n` bytes that go in one piece are waited for, so that nothing is held meanwhile; None: no such wait."""

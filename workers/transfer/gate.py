@@ -10,7 +10,7 @@ from workers.transfer.ports import Clock
 
 
 class Gate:
-    """First come, first served. Every `enter` is followed by exactly one `leave`."""
+    """First come, first served. Each place that `open` gave or `wait` waited for is followed by exactly one `leave`."""
 
     def __init__(self, traits: Traits, clock: Clock) -> None:
         self.window = Window(start=traits.window_start, ceiling=traits.window_max)
@@ -24,13 +24,12 @@ class Gate:
         """The store's ceiling is divided by the workers that live."""
         self.window.bound(max(1, self._ceiling // max(1, workers)))
 
-    async def enter(self) -> float:
-        """Wait for a place; the monotonic time at which the request is sent."""
+    def open(self) -> bool:
+        """Take a place if one is free and nobody waits for it."""
         if self._queue or self.in_air >= self.window.limit:
-            await self._wait()
-        else:
-            self.in_air += 1
-        return self._clock.monotonic()
+            return False
+        self.in_air += 1
+        return True
 
     def leave(self) -> None:
         """The request is over, however it went."""
@@ -49,7 +48,8 @@ class Gate:
         """The store asked for less."""
         self.window.on_throttle(self._clock.monotonic(), sent_at)
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Take the next place that becomes free."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:

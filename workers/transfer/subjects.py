@@ -1,13 +1,14 @@
 """One object on its way: what is being copied, over what, and on which condition."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connectors.objects import ABSENT, ANY, Condition, Encryption, Guard, ObjectHead
 from engine.manifest import Entry
 from engine.policy import UNKNOWN, Candidate, Existing
+from engine.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Subject:
     """An object of a unit. `size` is UNKNOWN until a HEAD told.
 
@@ -48,6 +49,13 @@ class Subject:
             crc64=head.crc64,
             storage_class=info.storage_class,
         )
+
+    def bound(self, condition: Condition) -> "Subject":
+        """To be written on this condition."""
+        return Subject(
+            self.idx, self.listed, self.dst_key, self.size, self.modified_ms, self.etag, self.version,
+            self.headed, self.crc64, condition, self.ours,
+        )  # fmt: skip
 
     @property
     def weak(self) -> bool:
