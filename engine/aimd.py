@@ -17,10 +17,13 @@ class Window:
     """A window of requests. `now` is monotonic seconds, handed in; not for several threads.
 
     It doubles every half second while throughput rises by a tenth, then grows by steps. A throttle halves it,
-    once a round trip; it comes back by doubling to the last window that held, then grows by steps again.
+    once a round trip; it comes back by doubling to the last window that held, then grows by steps again. A half
+    second in which nobody had to wait for it says nothing about it, and leaves it as it is.
     """
 
-    __slots__ = ("_best", "_ceiling", "_cut_at", "_floor", "_goal", "_good", "_limit", "_since", "_work")
+    __slots__ = (
+        "_best", "_ceiling", "_cut_at", "_floor", "_goal", "_good", "_limit", "_since", "_wanted", "_work",
+    )  # fmt: skip
 
     def __init__(self, *, start: int = START, floor: int = FLOOR, ceiling: int = CEILING) -> None:
         self._floor = max(1, floor)
@@ -32,6 +35,7 @@ class Window:
         self._best: float | None = None
         self._work = 0
         self._since: float | None = None
+        self._wanted = False
         self._cut_at = float("-inf")
 
     @property
@@ -44,6 +48,10 @@ class Window:
         self._ceiling = max(self._floor, ceiling)
         self._limit = self._bounded(self._limit)
 
+    def on_wait(self) -> None:
+        """Somebody has to wait, so the window is what holds the rate down."""
+        self._wanted = True
+
     def on_success(self, now: float, size: int) -> None:
         """A request of `size` bytes came back well."""
         if self._since is None:
@@ -51,7 +59,8 @@ class Window:
             return
         self._work += size + _REQUEST_WEIGHT
         if now - self._since >= INTERVAL:
-            self._judge(self._work / (now - self._since))
+            if self._wanted:
+                self._judge(self._work / (now - self._since))
             self._begin(now)
 
     def narrow(self, limit: int) -> None:
@@ -91,6 +100,7 @@ class Window:
     def _begin(self, now: float) -> None:
         self._since = now
         self._work = 0
+        self._wanted = False
 
     def _bounded(self, limit: int) -> int:
         return min(self._ceiling, max(self._floor, limit))

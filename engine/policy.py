@@ -77,6 +77,8 @@ class NeedHead:
 
 
 Verdict = Copy | Skip | NeedHead
+_EXISTS: Final = Skip(Rule.EXISTS)
+_UNCHANGED: Final = Skip(Rule.SIZE_LAST_MODIFIED)
 
 
 def decide(
@@ -98,7 +100,7 @@ def decide(
         return Copy(Reason.ABSENT)
     match mode:
         case OverwriteMode.NO_OVERWRITE:
-            return Skip(Rule.EXISTS)
+            return _EXISTS
         case OverwriteMode.FULL_OVERWRITE:
             return Copy(Reason.FULL_OVERWRITE)
         case OverwriteMode.SIZE_LAST_MODIFIED:
@@ -123,7 +125,7 @@ def _by_size_and_time(source: Candidate, existing: Existing) -> Verdict:
         return Copy(Reason.SIZE)
     if source.modified_ms != UNKNOWN and source.modified_ms // 1000 > existing.modified_ms // 1000:
         return Copy(Reason.NEWER)
-    return Skip(Rule.SIZE_LAST_MODIFIED)
+    return _UNCHANGED
 
 
 def _by_crc64(source: Candidate, existing: Existing) -> Verdict:

@@ -16,6 +16,7 @@ from engine.windows import rate_at
 from ledger.values import Control, Desired, TaskFacts
 from workers.transfer.budget import ByteBudget
 from workers.transfer.calls import Caller
+from workers.transfer.gate import Places
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
 from workers.transfer.streaks import Streak
@@ -53,7 +54,16 @@ class TaskContext:
     found: Found = field(default_factory=Found)
     measured: bool = False
     measured_parts: bool = False
+    flight: Places = field(init=False)
+    # Ranges of the task that this process lists now, and when it last cut one (monotonic).
+    scans: int = 0
+    cut_at: float = float("-inf")
     allowance: ByteBudget | None = None
+
+    def __post_init__(self) -> None:
+        # More objects at once than both windows hold would only lie in memory, half done.
+        windows = self.source.gate.window, self.destination.gate.window
+        self.flight = Places(lambda: windows[0].limit + windows[1].limit)
 
     def obey(self, control: Control | None) -> None:
         """Take in what the owner wants now; a task that is gone is to be stopped."""

@@ -22,8 +22,8 @@ class Limits:
     runners: int = 256
     bytes_in_flight: int = 96 * MIB
     backlog: int = 256
-    fewest_ranges: int = 4
     spread: int = 16
+    cut_every: float = 1.0
     grace: float = 1.0
     stale_decision: float = 600.0
     flush_every: float = 1.0

@@ -91,8 +91,14 @@ class UnitWork:
         for idx, entry in left:
             if context.stopping.is_set():
                 return
-            self._lease.check()
-            outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
+            flight = context.flight
+            if not flight.open():
+                await flight.wait()
+            try:
+                self._lease.check()
+                outcome = await self._poisonous(idx, entry) or await self._copied(idx, entry)
+            finally:
+                flight.leave()
             if outcome is not None:
                 await self._noted(outcome)
             await self._close_uploads()
