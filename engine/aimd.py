@@ -22,7 +22,8 @@ class Window:
     """
 
     __slots__ = (
-        "_best", "_ceiling", "_cut_at", "_floor", "_goal", "_good", "_limit", "_since", "_wanted", "_work",
+        "_best", "_ceiling", "_cut_at", "_floor", "_goal", "_good", "_limit", "_refused", "_since", "_wanted",
+        "_work",
     )  # fmt: skip
 
     def __init__(self, *, start: int = START, floor: int = FLOOR, ceiling: int = CEILING) -> None:
@@ -36,6 +37,7 @@ class Window:
         self._work = 0
         self._since: float | None = None
         self._wanted = False
+        self._refused = False
         self._cut_at = float("-inf")
 
     @property
@@ -72,16 +74,20 @@ class Window:
         """The store refused a request sent at `sent_at`; those sent before the last cut say nothing new."""
         if sent_at <= self._cut_at:
             return
-        # A window that held before and is refused now does not hold any more.
-        held = self._good if self._good < self._limit else self._good * 7 // 8
-        self._good = self._goal = self._bounded(held)
+        # A window that held before and is refused now does not hold any more. Refusals without a good half second
+        # between them are one storm, and say so once.
+        lowered = self._good >= self._limit and not self._refused
+        self._good = self._goal = self._bounded(self._good * 7 // 8 if lowered else self._good)
+        self._refused = self._refused or lowered
         self._limit = self._bounded(self._limit // 2)
         self._cut_at = now
         self._best = None
         self._begin(now)
 
     def _judge(self, rate: float) -> None:
-        self._good = self._limit
+        self._refused = False
+        # On its way back the window that held before is still the one to reach.
+        self._good = self._goal if self._recovering else self._limit
         if self._limit >= self._goal:
             grown = self._limit + STEP
         elif self._recovering or self._best is None or rate >= self._best * RISE:
