@@ -41,9 +41,14 @@ class Caller:
         while True:
             if before is not None:
                 await before()
+            if not gate.open():
+                await gate.wait()
+            sent_at = self._clock.monotonic()
             try:
-                return await self._once(attempt, size)
+                answer = await attempt()
             except Transient as error:
+                if isinstance(error, Throttled):
+                    gate.throttled(sent_at)
                 waits = waits or delays(self._random)
                 pause = self._pause(error, waits, began)
                 if pause is None:
@@ -51,22 +56,12 @@ class Caller:
                 log.info("retry", extra={"why": str(error), "side": self.side, "pause": round(pause, 3)})
             except StoreError as error:
                 raise self._noted(error) from error.__cause__
+            else:
+                gate.succeeded(size)
+                return answer
+            finally:
+                gate.leave()
             await self._clock.sleep(pause)
-
-    async def _once(self, attempt: Callable[[], Awaitable[T]], size: int) -> T:
-        gate = self.gate
-        if not gate.open():
-            await gate.wait()
-        sent_at = self._clock.monotonic()
-        try:
-            answer = await attempt()
-        except Throttled:
-            gate.throttled(sent_at)
-            raise
-        finally:
-            gate.leave()
-        gate.succeeded(size)
-        return answer
 
     def _pause(self, error: Transient, waits: Iterator[float], began: float) -> float | None:
         now = self._clock.monotonic()
