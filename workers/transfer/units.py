@@ -95,6 +95,8 @@ class UnitWork:
             if not flight.open():
                 await flight.wait()
             try:
+                if context.stopping.is_set():
+                    return
                 self._lease.check()
                 poison = await self._poisonous(idx, entry) if self._isolated else None
                 outcome = poison or await self._copied(idx, entry)
