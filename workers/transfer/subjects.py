@@ -52,10 +52,7 @@ class Subject:
 
     def bound(self, condition: Condition) -> "Subject":
         """To be written on this condition."""
-        return Subject(
-            self.idx, self.listed, self.dst_key, self.size, self.modified_ms, self.etag, self.version,
-            self.headed, self.crc64, condition, self.ours,
-        )  # fmt: skip
+        return replace(self, condition=condition)
 
     @property
     def weak(self) -> bool:
