@@ -31,7 +31,7 @@ class Sizes:
     """
 
     small: int = 20_000
-    far: int = 8_000
+    far: int = 12_000
     few: int = 300
     unchanged: int = 1_000_000
     flat: int = 1_000_000
@@ -53,7 +53,7 @@ QUICK = Sizes(
     repetitions=2, limit_seconds=6, storm_objects=30_000, storm_seconds=8, storm_warm_seconds=6,
     storm_after_seconds=12, prompts=3,
 )  # fmt: skip
-FULL = Sizes(small=60_000, far=20_000, limit_seconds=60, storm_objects=600_000, storm_after_seconds=300)
+FULL = Sizes(small=60_000, far=40_000, limit_seconds=60, storm_objects=600_000, storm_after_seconds=300)
 
 
 @dataclass(slots=True)
