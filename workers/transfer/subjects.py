@@ -50,10 +50,6 @@ class Subject:
             storage_class=info.storage_class,
         )
 
-    def bound(self, condition: Condition) -> "Subject":
-        """To be written on this condition."""
-        return replace(self, condition=condition)
-
     @property
     def weak(self) -> bool:
         """No condition guards the write: a late one of an owner before us may still replace it."""
