@@ -9,10 +9,13 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 
+from bench.promises import PROMISES
 from bench.report import machine_readable, table, write
-from bench.scenarios import FULL, QUICK, SCENARIOS, Bench, Sizes
+from bench.scenarios import SCENARIOS
+from bench.stage import FULL, QUICK, Bench, Sizes
 
 _HERE = Path(__file__).parent
+_ALL = {**SCENARIOS, **PROMISES}
 
 
 def _arguments() -> argparse.Namespace:
@@ -22,7 +25,7 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="small sizes, two repetitions, about three minutes"
     )
     preset.add_argument("--full", action="store_true", help="the sizes of the promises, about half an hour")
-    parser.add_argument("--only", default="".join(SCENARIOS), help="scenarios by letter, such as ACE")
+    parser.add_argument("--only", default="".join(_ALL), help="scenarios by letter, such as ACE")
     parser.add_argument("--results", type=Path, default=_HERE / "results.json", help="where the numbers go")
     parser.add_argument("--page", type=Path, help="where the table goes, between its marks")
     parser.add_argument("--keep", type=Path, help="keep data directories and logs here")
@@ -46,7 +49,7 @@ def main() -> None:
     try:
         for letter in arguments.only:
             bench = Bench(root / letter, sizes, lambda line: print(line, flush=True))
-            SCENARIOS[letter](bench)
+            _ALL[letter](bench)
             runs += bench.runs
     finally:
         if arguments.keep is None:

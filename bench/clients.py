@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from tests.running import Engine
 
 _RCLONE = str(Path(sys.executable).with_name("rclone"))
 _LOOK_SECONDS = 0.03
+_PATIENCE_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
+_SIZE = "SELECT pg_database_size(current_database())"
 
 
 class Work(StrEnum):
@@ -57,26 +61,54 @@ class Product:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.latest = 0
         self._ledger = psycopg.connect(self._database_url(), autocommit=True)
 
-    def create(self, order: Order) -> int:
-        """A task; its id. A listing is a migration that takes nothing: all objects are too old for it."""
+    def create(self, order: Order, **more: Any) -> int:
+        """A task; its id. `more` goes into the request.
+
+        A listing is a migration that takes nothing: all objects are too old for it."""
         source = {"cloud_type": "AWS", "region": REGIONS[0], "ak": ACCESS_KEY, "sk": SECRET_KEY,
                   "bucket": order.source, "object_key": [""]}  # fmt: skip
         into = {"region": REGIONS[1], "ak": ACCESS_KEY, "sk": SECRET_KEY, "bucket": INTO}
-        body: dict[str, Any] = {"task_type": "prefix", "src_node": source, "dst_node": into}
+        body: dict[str, Any] = {"task_type": "prefix", "src_node": source, "dst_node": into, **more}
         if order.work is Work.LIST:
             body["migrate_since"] = int(time.time())
-        return int(self.engine.call("POST", "/tasks", body)["id"])
+        self.latest = int(self.engine.call("POST", "/tasks", body)["id"])
+        return self.latest
 
     def wait(self, task_id: int, objects: int) -> None:
         """Returns when the task has ended well, with so many objects. Raises RuntimeError otherwise."""
         while self.status(task_id) not in (4, 5):
-            time.sleep(_LOOK_SECONDS)
+            # Each look costs the product's Postgres a little, and counts as its own.
+            time.sleep(_PATIENCE_SECONDS)
         task = self.engine.call("GET", f"/tasks/{task_id}")
         done = task["successful_num"] + task["skipped_num"]
         if (task["status"], done) != (5, objects):
             raise RuntimeError(f"the task did not end well: {task}")
+
+    def journalled(self, task_id: int) -> int:
+        """Objects whose outcome is in the ledger."""
+        (found,) = self._ledger.execute(
+            "SELECT coalesce(sum(ok + skip + fail), 0)::bigint FROM counter WHERE task_id = %s", [task_id]
+        ).fetchone() or (0,)
+        return int(found)
+
+    def ranges(self, task_id: int) -> tuple[int, int]:
+        """How many ranges a task was listed in, and the pages of them all."""
+        sql = "SELECT count(*), coalesce(sum(page_no), 0)::bigint FROM key_range WHERE task_id = %s"
+        found = self._ledger.execute(sql, [task_id]).fetchone() or (0, 0)
+        return int(found[0]), int(found[1])
+
+    def failed(self, task_id: int) -> int:
+        """How many of its objects have failed so far."""
+        return int(self.engine.call("GET", f"/tasks/{task_id}")["failed_num"])
+
+    def stop(self, task_id: int) -> None:
+        """Pause it, and wait until it is."""
+        self.engine.call("POST", f"/tasks/{task_id}/stop")
+        while self.status(task_id) == 7:
+            time.sleep(_LOOK_SECONDS)
 
     def status(self, task_id: int) -> int:
         """From the ledger, which costs the product less than an API call."""
@@ -85,15 +117,37 @@ class Product:
 
     def database_bytes(self) -> int:
         """The size of the ledger on disk, indexes included."""
-        sql = "SELECT pg_database_size(current_database())"
-        (found,) = self._ledger.execute(sql).fetchone() or (0,)
+        (found,) = self._ledger.execute(_SIZE).fetchone() or (0,)
         return int(found)
+
+    def vacuum(self) -> None:
+        """What autovacuum would do within the next minute."""
+        self._ledger.execute("VACUUM")
 
     def run(self, order: Order) -> Usage:
         """One task from its creation to its end."""
         with self.family() as family:
             self.wait(self.create(order), order.objects)
         return family.usage
+
+    @contextmanager
+    def watched(self) -> Iterator[list[int]]:
+        """Sizes of the ledger, once a second."""
+        seen, ended = [self.database_bytes()], threading.Event()
+
+        def watch() -> None:
+            with psycopg.connect(self._database_url(), autocommit=True) as ledger:
+                while not ended.wait(_WATCH_SECONDS):
+                    seen.append(ledger.execute(_SIZE).fetchone()[0])  # type: ignore[index]
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield seen
+        finally:
+            ended.set()
+            watcher.join()
+            seen.append(self.database_bytes())
 
     def family(self) -> Family:
         """`oms up` and its descendants, as `with` measures them."""
@@ -126,11 +180,11 @@ def _part_of(command: str) -> str:
 
 
 @contextmanager
-def running(root: Path, pair: Pair) -> Iterator[Product]:
+def running(root: Path, pair: Pair, *, workers: int = 0) -> Iterator[Product]:
     """The product with its defaults, in a data directory of its own."""
     endpoints = root / "endpoints.yaml"
     endpoints.write_text(pair.endpoints())
-    with Engine(root / "data", endpoints, workers=max(2, os.cpu_count() or 1)) as engine:
+    with Engine(root / "data", endpoints, workers=workers or max(2, os.cpu_count() or 1)) as engine:
         product = Product(engine)
         try:
             yield product

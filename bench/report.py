@@ -13,9 +13,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.bars import bars
 from bench.clients import Client
 from bench.measure import Run
-from bench.scenarios import FAR_MS, Sizes
+from bench.stage import FAR_MS, Sizes
 
 Summary = dict[str, dict[str, dict[str, Any]]]
 _COLUMNS = ("CPU-ms/object", "client alone", "requests/object", "RSS MB", "ledger MB", "also")
@@ -41,7 +42,7 @@ def summary(runs: Sequence[Run]) -> Summary:
         }
         ours = rows.get(Client.PRODUCT)
         for name, row in rows.items():
-            if ours is not None and name != Client.PRODUCT:
+            if ours is not None and name != Client.PRODUCT and "objects_per_second" in row:
                 row["product_rate_ratio"] = round(ours["objects_per_second"] / row["objects_per_second"], 3)
                 row["product_cpu_ratio"] = round(ours["cpu_ms_per_object"] / row["cpu_ms_per_object"], 3)
         found[scenario] = rows
@@ -49,6 +50,10 @@ def summary(runs: Sequence[Run]) -> Summary:
 
 
 def _medians(runs: Sequence[Run]) -> dict[str, Any]:
+    if not runs[0].objects:
+        seconds = median(run.usage.seconds for run in runs)
+        return {"repetitions": len(runs), "seconds": round(seconds, 3), **_more(runs)}
+
     def middle(values: Iterable[float], digits: int = 3) -> float:
         return round(median(values), digits)
 
@@ -92,6 +97,7 @@ def _more(runs: Sequence[Run]) -> dict[str, float]:
 
 def machine_readable(runs: Sequence[Run], sizes: Sizes, seconds: float) -> dict[str, Any]:
     """All that was found, and where."""
+    found = summary(runs)
     return {
         "commit": commit(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,7 +105,8 @@ def machine_readable(runs: Sequence[Run], sizes: Sizes, seconds: float) -> dict[
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
                     "load_at_the_end": round(os.getloadavg()[0], 1)},
         "sizes": asdict(sizes),
-        "summary": summary(runs),
+        "summary": found,
+        "bars": [asdict(one) | {"holds": one.holds} for one in bars({"summary": found})],
         "runs": [asdict(run) for run in runs],
     }  # fmt: skip
 
@@ -137,8 +144,15 @@ def table(results: Mapping[str, Any]) -> str:
     lines = [told]
     for scenario, title in titles(results["sizes"]).items():
         rows = results["summary"].get(scenario)
-        if rows:
+        if rows and "objects_per_second" in next(iter(rows.values())):
             lines += ["", f"**{scenario}: {title.text}**", "", *_rows(rows, title.unit)]
+    held = bars(results)
+    if held:
+        lines += ["", "**Promises**", "", "| promise | found | wanted | holds |", "|---|---|---|---|"]
+        lines += [
+            f"| {one.name} | {one.found:.4g} | {one.wanted} | {'yes' if one.holds else 'no'} |"
+            for one in held
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -161,15 +175,16 @@ def _rows(rows: Mapping[str, Mapping[str, Any]], unit: str) -> list[str]:
     return found
 
 
+_TOLD = (
+    "listing_seconds", "first_byte_seconds", "first_byte_again_seconds", "read_again", "written_again", "at_risk",
+    "ranges", "pages",
+)  # fmt: skip
+
+
 def _also(row: Mapping[str, Any]) -> str:
-    names = (
-        "listing_seconds",
-        "first_byte_seconds",
-        "first_byte_again_seconds",
-        "read_again",
-        "written_again",
-    )
-    told = [f"{name.replace('_', ' ')} {row[name]:g}" for name in names if name in row]
+    told = [f"{name.replace('_', ' ')} {row[name]:g}" for name in _TOLD if name in row]
+    if "ledger_after_bytes" in row:
+        told.append(f"ledger after {row['ledger_after_bytes'] / 1e6:.1f} MB")
     if row["cpu_seconds_per_gb"] is not None and row["mb_per_second"] > 50:
         told.append(f"CPU-s/GB {row['cpu_seconds_per_gb']:.2f}")
     return "; ".join(told)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.values import value
+
 # Names and values, in the order the store tells them.
 Tags = tuple[tuple[str, str], ...]
 
@@ -37,7 +39,7 @@ class Encryption(StrEnum):
     CUSTOMER_KEY = "customer_key"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ObjectInfo:
     """One object as a listing shows it. `storage_class` is the vendor's own word, "" when the store names none."""
 
@@ -50,7 +52,7 @@ class ObjectInfo:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ObjectPage:
     """One parsed page in UTF-8 byte order; the listing goes on after the last key while `truncated`.
 
@@ -87,7 +89,7 @@ class FolderPage:
     after: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Properties:
     """Headers that travel with an object; metadata names are lower case, without the vendor's prefix."""
 
@@ -100,7 +102,7 @@ class Properties:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ObjectHead:
     """What HEAD (or the headers of a GET) tells of one object. `crc64` is CRC-64/XZ where the store gives it; `md5`
     the raw digest where the store tells one beside the ETag; `tag_count` how many tags it has, as far as the store
@@ -119,7 +121,7 @@ class ObjectHead:
     ranged: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ByteRange:
     """`length` bytes from `start`; never empty."""
 
@@ -132,7 +134,7 @@ class ByteRange:
         return self.start + self.length - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Guard:
     """What a read must still find: the version that was listed. `size` is the whole object's."""
 
@@ -141,7 +143,7 @@ class Guard:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Block:
     """Bytes in memory, at most one part, with their hashes: `md5` raw 16 bytes, `crc64` CRC-64/XZ."""
 
@@ -154,7 +156,7 @@ class Block:
         return len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadAnswer:
     """The exact bytes that were asked for, and the headers of that answer (no HEAD needed)."""
 
@@ -162,7 +164,7 @@ class ReadAnswer:
     head: ObjectHead
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Condition:
     """What must hold at the destination key for a write to take effect: nothing, no object, or this ETag."""
 
@@ -179,7 +181,7 @@ ANY = Condition()
 ABSENT = Condition(absent=True)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WriteOptions:
     """How an object is to be stored. `kms` asks for SSE-KMS; False leaves it to the bucket.
 
@@ -193,7 +195,7 @@ class WriteOptions:
     left: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Written:
     """The headers of the answer that made an object visible; "" and None where the store says nothing.
 
@@ -207,7 +209,7 @@ class Written:
     answered_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Part:
     """One stored part of an upload."""
 

@@ -31,7 +31,10 @@ class Writer:
         span = max(column, default=0) - least
         code = next(code for code, top in _WIDTHS if span <= top)
         self._put(code.encode() + least.to_bytes(8, "little", signed=True))
-        self._put(array(code, [value - least for value in column]).tobytes())
+        if not span:
+            self._put(bytes(len(column)))
+        else:
+            self._put(array(code, [value - least for value in column] if least else column).tobytes())
 
     def blobs(self, values: Sequence[bytes]) -> None:
         """Any bytes."""
@@ -45,10 +48,10 @@ class Writer:
 
     def words(self, values: Iterable[str]) -> None:
         """Texts that mostly repeat."""
-        known: dict[str, int] = {}
-        places = [known.setdefault(value, len(known)) for value in values]
+        rows = list(values)
+        known = {value: place for place, value in enumerate(dict.fromkeys(rows))}
         self.texts(list(known))
-        self.numbers(places)
+        self.numbers([known[value] for value in rows] if len(known) > 1 else [0] * len(rows))
 
     def sealed(self) -> bytes:
         """All columns."""

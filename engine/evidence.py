@@ -1,7 +1,6 @@
 """What proves that an object arrived: the ladder of evidence, and OMS's own check (oms-behaviour 3.3)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import md5
 from itertools import combinations
@@ -11,6 +10,7 @@ from engine.encryption import CUSTOMER_KEY, KMS, NONE, agrees
 from engine.failures import COMPARE_CRC64, COMPARE_KMS, COMPARE_SIZE
 from engine.policy import UNKNOWN
 from engine.spec import ConsistencyCheck
+from engine.values import value
 
 # Under these an ETag is not a hash of the content.
 _OPAQUE: Final = frozenset({KMS, CUSTOMER_KEY})
@@ -36,7 +36,7 @@ class Level(IntEnum):
         return {level.word: level for level in cls}[word]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Proof:
     """What the answers of one copy said; "" and None where nobody told.
 
@@ -99,7 +99,7 @@ def _bare(etag: str) -> str:
     return etag.strip('"').lower()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Landed:
     """What is known of a copy when its last answer came. `answered_ms` is that answer's Date, 0 without one.
 

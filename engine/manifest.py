@@ -1,15 +1,15 @@
 """The objects of a unit of work, as they were listed and decided, and how they are stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from engine._columns import Damaged, Reader, Writer
+from engine.values import value
 
 MAX_ENTRIES: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """One object to copy. `size` and `modified_ms` are -1 where the list did not tell.
 

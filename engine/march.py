@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Generic, Self, TypeVar
 
 from engine.selection import after_for, just_after
+from engine.values import value
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -32,19 +33,19 @@ def march(
         yield wanted, item if item is not None and destination_key(item) == key else None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Present(Generic[D]):
     """The destination has the key."""
 
     item: D
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Absent:
     """The destination was read there and has no such key."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Unseen:
     """The destination was not read that far."""
 

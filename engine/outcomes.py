@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from engine._columns import Damaged, Reader, Writer
+from engine.values import value
 
 
 class OutcomeKind(StrEnum):
@@ -16,7 +17,7 @@ class OutcomeKind(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """One object's result. `idx` is its place in the unit, `size` in bytes (-1: never known).
 

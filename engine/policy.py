@@ -1,12 +1,12 @@
 """Copy, skip, or ask again: the overwrite modes as one total function (oms-behaviour 3.2)."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
 from engine.encryption import agrees
 from engine.failures import Side
 from engine.spec import OverwriteMode
+from engine.values import value
 
 UNKNOWN: Final = -1
 
@@ -32,7 +32,7 @@ class Rule(StrEnum):
     DUPLICATE_LINE = "duplicate line"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Candidate:
     """A source object. Size and time may be UNKNOWN; `headed`: it was asked for, what is missing stays so."""
 
@@ -43,7 +43,7 @@ class Candidate:
     headed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Existing:
     """The destination's object. `encryption` is a word of `engine.encryption`, None while nobody asked."""
 
@@ -55,21 +55,21 @@ class Existing:
     headed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Copy:
     """The object is to be copied."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Skip:
     """The destination's object stays."""
 
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NeedHead:
     """Not decidable before this side's object was asked for."""
 
@@ -77,6 +77,8 @@ class NeedHead:
 
 
 Verdict = Copy | Skip | NeedHead
+_EXISTS: Final = Skip(Rule.EXISTS)
+_UNCHANGED: Final = Skip(Rule.SIZE_LAST_MODIFIED)
 
 
 def decide(
@@ -98,7 +100,7 @@ def decide(
         return Copy(Reason.ABSENT)
     match mode:
         case OverwriteMode.NO_OVERWRITE:
-            return Skip(Rule.EXISTS)
+            return _EXISTS
         case OverwriteMode.FULL_OVERWRITE:
             return Copy(Reason.FULL_OVERWRITE)
         case OverwriteMode.SIZE_LAST_MODIFIED:
@@ -123,7 +125,7 @@ def _by_size_and_time(source: Candidate, existing: Existing) -> Verdict:
         return Copy(Reason.SIZE)
     if source.modified_ms != UNKNOWN and source.modified_ms // 1000 > existing.modified_ms // 1000:
         return Copy(Reason.NEWER)
-    return Skip(Rule.SIZE_LAST_MODIFIED)
+    return _UNCHANGED
 
 
 def _by_crc64(source: Candidate, existing: Existing) -> Verdict:

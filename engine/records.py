@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -14,6 +15,7 @@ CONTENT_TYPE: Final = "text/plain"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK: Final = "%Y-%m-%d %H:%M:%S"
+_PLAIN: Final = re.compile("[0-9A-Za-z/_.~-]*")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
 
 
@@ -66,8 +68,11 @@ def line(outcome: Outcome, kind: RecordKind, finished_ms: int, zone: tzinfo) -> 
     success, skip: time, encoded key, raw key, size, check, result and what of the object was left behind.
     The encoded column is the key; in the raw one and in the store's words control characters are `\xNN`.
     """
-    time = _time(finished_ms, zone)
-    encoded, raw = quote_from_bytes(outcome.key), _shown(outcome.key.decode("utf-8", "surrogateescape"))
+    time, raw = _time(finished_ms // 1000, zone), outcome.key.decode("utf-8", "surrogateescape")
+    if _PLAIN.fullmatch(raw):
+        encoded = raw
+    else:
+        encoded, raw = quote_from_bytes(outcome.key), _shown(raw)
     columns: tuple[str, ...]
     if kind is RecordKind.FAILED:
         columns = (outcome.code, time, encoded, raw, _shown(outcome.detail))
@@ -85,8 +90,9 @@ def parse_failed_line(written: bytes) -> FailedLine:
     return FailedLine(code, time, unquote_to_bytes(encoded), detail)
 
 
-def _time(instant_ms: int, zone: tzinfo) -> str:
-    return (_EPOCH + timedelta(milliseconds=instant_ms)).astimezone(zone).strftime(_CLOCK)
+@lru_cache(maxsize=1024)
+def _time(instant_s: int, zone: tzinfo) -> str:
+    return (_EPOCH + timedelta(seconds=instant_s)).astimezone(zone).strftime(_CLOCK)
 
 
 def _result(outcome: Outcome, kind: RecordKind) -> str:

@@ -1,26 +1,32 @@
 """The credentials of a task: sealed as they come in, opened by a worker just before use, wiped when the task stops."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import SecretStr
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.locations import Credentials
 from engine.failures import Side
 from ledger.endings import WIPE
+from ledger.lazily import lazily
 from ledger.pool import Pool
 from ledger.seal import KeyRing, Place, Sealed, SealError
 from ledger.settings import master_key_file
 from ledger.values import TaskId
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
 FIND = """
 SELECT c.side, c.sealed, c.key_version, coalesce(c.sealed_for, c.task_id) AS sealed_for, t.project_id
   FROM credential c JOIN task t ON t.id = c.task_id WHERE c.task_id = %(task)s"""
 
-_REPLACE = text("DELETE FROM credential WHERE task_id = :task")
-_ADD = text(
+_REPLACE = lazily("DELETE FROM credential WHERE task_id = :task")
+_ADD = lazily(
     "INSERT INTO credential (task_id, side, sealed, key_version) VALUES (:task, :side, :sealed, :key_version)"
 )
 
@@ -66,7 +72,7 @@ async def keep(
     keys: Mapping[Side, Credentials],
 ) -> None:
     """Replaces the credentials of a task, in the caller's transaction."""
-    await connection.execute(_REPLACE, {"task": task_id})
+    await connection.execute(_REPLACE(), {"task": task_id})
     for side, credentials in keys.items():
         sealed = sealed_credentials(ring, place_of(task_id, side, project_id), credentials)
         row = {
@@ -75,7 +81,7 @@ async def keep(
             "sealed": sealed.content,
             "key_version": sealed.key_version,
         }
-        await connection.execute(_ADD, row)
+        await connection.execute(_ADD(), row)
 
 
 async def find(pool: Pool, task_id: TaskId, ring: KeyRing | None = None) -> Mapping[Side, Credentials]:

@@ -1,20 +1,24 @@
 """What the owner does to a group: stop, start, retry, new limits, delete; each one transaction over all its tasks."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import spec as specs
 from engine.group_states import Children, GroupEvent, GroupStatus, advance, parked, resumed
 from engine.spec import TaskSpec
 from engine.states import TaskStatus
 from ledger import task_actions
+from ledger.lazily import lazily
 from ledger.task_actions import LockedTask
 from ledger.values import Desired, TaskId
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,13 @@ CHILDREN = (
 )
 
 _GROUP = "CAST(:group AS uuid)"
-_LOCK = text(
+_LOCK = lazily(
     "SELECT id::text AS id, scanner_id, status, spec, version FROM task_group"
     " WHERE project_id = :project_id AND id::text = :id FOR UPDATE"
 )
-_CHILDREN = text(CHILDREN.format(group=_GROUP))
-_STOPPING = tuple(text(sql.format(group=_GROUP)) for sql in (PARK, PARK_KEYS, DRAIN))
-_MOVE = text(
+_CHILDREN = lazily(CHILDREN.format(group=_GROUP))
+_STOPPING = tuple(lazily(sql.format(group=_GROUP)) for sql in (PARK, PARK_KEYS, DRAIN))
+_MOVE = lazily(
     "UPDATE task_group SET status = :after, version = version + 1,"
     " error_code = CASE WHEN :after IN (1, 2) THEN NULL ELSE error_code END,"
     " error_message = CASE WHEN :after IN (1, 2) THEN NULL ELSE error_message END,"
@@ -78,49 +82,49 @@ _MOVE = text(
     f" WHERE id = {_GROUP} AND status = :before"
 )
 # As task_actions.resume does for one task.
-_RESUME_RUNS = text(
+_RESUME_RUNS = lazily(
     "UPDATE run r SET phase = CASE WHEN r.phase = 'ended' THEN 'active' ELSE r.phase END, ended_at = NULL FROM task t"
     f" WHERE t.group_id = {_GROUP} AND t.status = 3 AND r.task_id = t.id AND r.run_no = t.run_no"
 )
-_RESUME = text(
+_RESUME = lazily(
     "UPDATE task SET status = 1, desired = 'run', version = version + 1, fatal_code = NULL, fatal_message = NULL,"
     " error_code = NULL, error_message = NULL, queued_at = clock_timestamp(), running_since = NULL, ended_at = NULL"
     f" WHERE group_id = {_GROUP} AND status = 3"
 )
-_FAILED = text(
+_FAILED = lazily(
     "SELECT id, status, run_no, version, spec, name, desired FROM task"
     f" WHERE group_id = {_GROUP} AND status = 4 ORDER BY id FOR UPDATE"
 )
 # Everybody who is queued now works with the keys that were sealed for the scanner.
-_SHARE_KEYS = text(
+_SHARE_KEYS = lazily(
     "INSERT INTO credential (task_id, side, sealed, key_version, sealed_for)"
     " SELECT t.id, c.side, c.sealed, c.key_version, c.task_id FROM task t, credential c"
     f" WHERE c.task_id = :scanner AND t.group_id = {_GROUP} AND t.status = 1 AND t.id <> :scanner"
     " ON CONFLICT (task_id, side) DO UPDATE SET sealed = excluded.sealed, key_version = excluded.key_version,"
     " sealed_for = excluded.sealed_for"
 )
-_WIPE_IDLE = text(
+_WIPE_IDLE = lazily(
     "DELETE FROM credential c USING task t WHERE c.task_id = :scanner AND t.id = c.task_id AND t.status IN (3, 4, 5)"
 )
-_WIPE = text(f"DELETE FROM credential WHERE task_id IN (SELECT id FROM task WHERE group_id = {_GROUP})")
-_LIMIT = text(
+_WIPE = lazily(f"DELETE FROM credential WHERE task_id IN (SELECT id FROM task WHERE group_id = {_GROUP})")
+_LIMIT = lazily(
     f"UPDATE task_group SET bandwidth = CAST(:bandwidth AS jsonb), version = version + 1 WHERE id = {_GROUP}"
 )
-_LIMIT_TASKS = text(
+_LIMIT_TASKS = lazily(
     "UPDATE task SET bandwidth = CAST(:bandwidth AS jsonb), version = version + 1"
     f" WHERE group_id = {_GROUP} AND status <> 5"
 )
-_STATUS_OF = text(
+_STATUS_OF = lazily(
     "SELECT g.status FROM task t JOIN task_group g ON g.id = t.group_id WHERE t.id = :id FOR SHARE OF g"
 )
 
 
 async def lock(connection: AsyncConnection, project_id: str, group_id: str) -> LockedGroup | None:
     """The group, or None when this project has none of that id."""
-    row = (await connection.execute(_LOCK, {"project_id": project_id, "id": group_id})).first()
+    row = (await connection.execute(_LOCK(), {"project_id": project_id, "id": group_id})).first()
     if row is None:
         return None
-    found = (await connection.execute(_CHILDREN, {"group": group_id})).one()._asdict()
+    found = (await connection.execute(_CHILDREN(), {"group": group_id})).one()._asdict()
     return LockedGroup(
         id=row.id,
         scanner_id=TaskId(row.scanner_id),
@@ -142,7 +146,7 @@ async def stop(connection: AsyncConnection, group: LockedGroup) -> GroupStatus:
     """Stops creation and all tasks; those that run drain first. Raises GroupRefused."""
     after = await _move(connection, group, GroupEvent.STOPPED)
     for statement in _STOPPING:
-        await connection.execute(statement, {"group": group.id})
+        await connection.execute(statement(), {"group": group.id})
     return after
 
 
@@ -175,7 +179,7 @@ async def delete(connection: AsyncConnection, group: LockedGroup) -> None:
     """Marks the group; the dispatcher removes its tasks and then itself. Raises GroupRefused."""
     await _move(connection, group, GroupEvent.DELETED)
     for statement in (*_STOPPING, _WIPE):
-        await connection.execute(statement, {"group": group.id})
+        await connection.execute(statement(), {"group": group.id})
 
 
 async def limit(
@@ -191,30 +195,30 @@ async def set_bandwidth(
 ) -> None:
     """New traffic limits for a group's tasks that are not complete, and for those to come."""
     names = {"group": group_id, "bandwidth": orjson.dumps([dict(window) for window in bandwidth]).decode()}
-    await connection.execute(_LIMIT, names)
-    await connection.execute(_LIMIT_TASKS, names)
+    await connection.execute(_LIMIT(), names)
+    await connection.execute(_LIMIT_TASKS(), names)
 
 
 async def status_of(connection: AsyncConnection, task_id: TaskId) -> GroupStatus | None:
     """The status of the group that a task belongs to, unchanged until the transaction ends; None: to none."""
-    row = (await connection.execute(_STATUS_OF, {"id": task_id})).first()
+    row = (await connection.execute(_STATUS_OF(), {"id": task_id})).first()
     return None if row is None else GroupStatus(row.status)
 
 
 async def _move(connection: AsyncConnection, group: LockedGroup, event: GroupEvent) -> GroupStatus:
     after = advance(group.status, event)
     names = {"group": group.id, "before": group.status.value, "after": after.value}
-    await connection.execute(_MOVE, names)
+    await connection.execute(_MOVE(), names)
     return after
 
 
 async def _resume(connection: AsyncConnection, group: LockedGroup) -> None:
     for statement in (_RESUME_RUNS, _RESUME):
-        await connection.execute(statement, {"group": group.id})
+        await connection.execute(statement(), {"group": group.id})
 
 
 async def _failed(connection: AsyncConnection, group: LockedGroup) -> Sequence[LockedTask]:
-    rows = await connection.execute(_FAILED, {"group": group.id})
+    rows = await connection.execute(_FAILED(), {"group": group.id})
     return [
         LockedTask(
             TaskId(row.id),
@@ -231,5 +235,5 @@ async def _failed(connection: AsyncConnection, group: LockedGroup) -> Sequence[L
 
 async def _share_keys(connection: AsyncConnection, group: LockedGroup) -> None:
     names = {"group": group.id, "scanner": group.scanner_id}
-    await connection.execute(_SHARE_KEYS, names)
-    await connection.execute(_WIPE_IDLE, names)
+    await connection.execute(_SHARE_KEYS(), names)
+    await connection.execute(_WIPE_IDLE(), names)

@@ -1,15 +1,21 @@
 """Messages that must leave after a commit: written with the change, sent later, each at least once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.lazily import lazily
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 
 WAKE = "wake"
 
-_INSERT = text(
+_INSERT = lazily(
     "INSERT INTO outbox (dedupe_key, topic, payload) VALUES (:dedupe_key, :topic, CAST(:payload AS jsonb))"
     " ON CONFLICT (dedupe_key) DO NOTHING"
 )
@@ -18,7 +24,7 @@ _INSERT = text(
 async def post(connection: AsyncConnection, dedupe_key: str, topic: str, payload: Mapping[str, Any]) -> None:
     """Leaves a message; a second one under the same key is the same message."""
     body = orjson.dumps(dict(payload)).decode()
-    await connection.execute(_INSERT, {"dedupe_key": dedupe_key, "topic": topic, "payload": body})
+    await connection.execute(_INSERT(), {"dedupe_key": dedupe_key, "topic": topic, "payload": body})
 
 
 async def post_wake(connection: AsyncConnection, task_id: int, version: int) -> None:

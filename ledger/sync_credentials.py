@@ -1,22 +1,27 @@
 """The keys of a synchronisation task: sealed while it synchronises, opened for its batches, wiped when it stops."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from connectors.locations import Credentials
 from engine.failures import Side
 from ledger.credentials import open_ring, opened_credentials, sealed_credentials
+from ledger.lazily import lazily
 from ledger.pool import Pool
 from ledger.seal import KeyRing, Place, Sealed
 from ledger.values import TaskId
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
 FIND = """
 SELECT c.sync_id::text AS sync_id, c.side, c.sealed, c.key_version, t.project_id
   FROM task t JOIN sync_credential c ON c.sync_id = t.sync_id WHERE t.id = %(task)s"""
-_WIPE = text("DELETE FROM sync_credential WHERE sync_id = CAST(:sync AS uuid)")
-_ADD = text(
+_WIPE = lazily("DELETE FROM sync_credential WHERE sync_id = CAST(:sync AS uuid)")
+_ADD = lazily(
     "INSERT INTO sync_credential (sync_id, side, sealed, key_version)"
     " VALUES (CAST(:sync AS uuid), :side, :sealed, :key_version)"
 )
@@ -35,7 +40,7 @@ async def keep(
     keys: Mapping[Side, Credentials],
 ) -> None:
     """Replaces the credentials of a synchronisation task, in the caller's transaction."""
-    await connection.execute(_WIPE, {"sync": sync_id})
+    await connection.execute(_WIPE(), {"sync": sync_id})
     for side, credentials in keys.items():
         sealed = sealed_credentials(ring, place_of(sync_id, side, project_id), credentials)
         row = {
@@ -44,7 +49,7 @@ async def keep(
             "sealed": sealed.content,
             "key_version": sealed.key_version,
         }
-        await connection.execute(_ADD, row)
+        await connection.execute(_ADD(), row)
 
 
 async def find(pool: Pool, task_id: TaskId, ring: KeyRing | None = None) -> Mapping[Side, Credentials]:

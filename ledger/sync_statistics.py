@@ -1,12 +1,16 @@
 """Figures of synchronisation tasks: what was asked for, by arrival, and what became of it, with its journal entry."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from engine.sync_time import FIVE_MINUTES_MS
+from ledger.lazily import lazily
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 
 _BUCKET = f"((extract(epoch FROM {{at}}) * 1000)::bigint / {FIVE_MINUTES_MS} * {FIVE_MINUTES_MS})"
 NOW_BUCKET = _BUCKET.format(at="clock_timestamp()")
@@ -35,8 +39,8 @@ _SUMS = """
  coalesce(sum(request), 0)::bigint AS request, coalesce(sum(success), 0)::bigint AS success,
  coalesce(sum(failure), 0)::bigint AS failure, coalesce(sum(skip), 0)::bigint AS skip,
  coalesce(sum(bytes), 0)::bigint AS bytes"""
-_TOTAL = text(f"SELECT {_SUMS} FROM ({_ALL}) AS everything")
-_SERIES = text(
+_TOTAL = lazily(f"SELECT {_SUMS} FROM ({_ALL}) AS everything")
+_SERIES = lazily(
     f"SELECT bucket_ms / :width * :width AS stamp, {_SUMS} FROM ({_ALL}) AS everything GROUP BY 1 ORDER BY 1"
 )
 
@@ -54,7 +58,7 @@ class Figures:
 
 async def total(connection: AsyncConnection, sync_id: str, start_ms: int, end_ms: int) -> Figures:
     """The sums of the buckets that begin in [start, end)."""
-    row = (await connection.execute(_TOTAL, _names(sync_id, start_ms, end_ms))).one()
+    row = (await connection.execute(_TOTAL(), _names(sync_id, start_ms, end_ms))).one()
     return Figures(*row)
 
 
@@ -63,7 +67,7 @@ async def series(
 ) -> list[tuple[int, Figures]]:
     """Buckets of `width_ms` in which anything happened, ascending; the one that `start_ms` lies in is the first."""
     names = _names(sync_id, start_ms - start_ms % FIVE_MINUTES_MS, end_ms) | {"width": width_ms}
-    rows = await connection.execute(_SERIES, names)
+    rows = await connection.execute(_SERIES(), names)
     return [(stamp, Figures(*figures)) for stamp, *figures in rows]
 
 

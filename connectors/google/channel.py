@@ -1,6 +1,6 @@
 """Sends the requests of one bucket with a bearer token, to either of the vendor's two interfaces."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connectors.google.errors import refused
 from connectors.google.tokens import Tokens
@@ -8,9 +8,10 @@ from connectors.s3.channel import Ask, Channel
 from connectors.s3.place import Account, Place
 from connectors.wire import Target, Wire, WireAnswer
 from connectors.wire.encoding import encode_value
+from engine.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class JsonAsk(Ask):
     """A request of the JSON interface: `path` stands below the bucket, or below all buckets for `service`."""
 

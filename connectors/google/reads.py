@@ -26,8 +26,9 @@ from connectors.s3.channel import Ask
 from connectors.s3.errors import broken
 from connectors.s3.headers import object_head
 from connectors.s3.json_answers import parsed
-from connectors.s3.reads import READ_LIMITS, changed, check_length, check_range
+from connectors.s3.reads import changed, check_length, check_range
 from connectors.wire import WireAnswer
+from connectors.wire.request import Limits
 from engine.failures import Meaning, Operation
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -82,7 +83,7 @@ def _ask(key: bytes, guard: Guard, wanted: ByteRange, *, whole: bool) -> Ask:
         headers.append(("if-match", f'"{guard.etag}"'))
     if not whole:
         headers.append(("range", f"bytes={wanted.start}-{wanted.last}"))
-    limits = replace(READ_LIMITS, body_max=max(wanted.length, 1 << 16))
+    limits = Limits(body_max=max(wanted.length, 1 << 16))
     return Ask(Operation.READ, "GET", key, headers=tuple(headers), limits=limits, expected=wanted.length)
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from connectors.objects import Pace
 from connectors.s3 import errors
@@ -14,12 +13,13 @@ from connectors.s3.signatures import Asked, sign
 from connectors.wire import Limits, Target, Wire, WireAnswer, WireFailure, WireRequest
 from connectors.wire.encoding import Query, raw_query
 from engine.failures import Operation
+from engine.values import value
 
 _LIMITS = Limits()
 _MOST_MOVES = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ask:
     """One request on a bucket: its key (None: the bucket itself), query, headers (lower-case names) and body.
 

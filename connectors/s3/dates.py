@@ -14,6 +14,7 @@ def http_date_ms(text: str) -> int:
         return 0
 
 
+@lru_cache(maxsize=4096)
 def iso_ms(text: str) -> int:
     """`2026-01-02T03:04:05.678Z` in ms; an instant without a zone is UTC. Raises ValueError."""
     instant = datetime.fromisoformat(text)

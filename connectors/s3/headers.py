@@ -2,6 +2,8 @@
 
 import re
 from base64 import b64decode
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from connectors.errors import Rejected
@@ -37,30 +39,50 @@ def plain_etag(text: str) -> str:
     return text.strip().removeprefix("W/").strip('"')
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """How a vendor calls the headers that are looked for in every answer."""
+
+    storage_class: str
+    version: str
+    archive_status: str
+    upload_id: str
+    meta: str
+    encryption: str
+    customer: str
+
+
+@lru_cache(maxsize=64)
+def _names(prefix: str) -> _Names:
+    encryption = f"{prefix}server-side-encryption"
+    return _Names(
+        f"{prefix}storage-class", f"{prefix}version-id", f"{prefix}archive-status", f"{prefix}uploadid",
+        f"{prefix}meta-", encryption, f"{encryption}-customer-algorithm",
+    )  # fmt: skip
+
+
 def object_head(key: bytes, size: int, answer: WireAnswer, dialect: Dialect) -> ObjectHead:
     """What the headers of a HEAD or GET tell; `size` is the whole object's."""
-    prefix = dialect.prefix
-    word = answer.header(dialect.class_header or f"{prefix}storage-class")
-    version = answer.header(f"{prefix}version-id")
+    names, told = _names(dialect.prefix), answer.headers.get
+    word = told(dialect.class_header or names.storage_class, "")
+    version = told(names.version, "")
     info = ObjectInfo(
-        key=key,
-        size=size,
-        modified_ms=http_date_ms(answer.header("last-modified")),
-        etag=plain_etag(answer.header("etag")),
-        storage_class=word,
-        availability=dialect.availability(
-            word, answer.header(dialect.restore_header), answer.header(f"{prefix}archive-status")
-        ),
-        version="" if version == "null" else version,
+        key,
+        size,
+        http_date_ms(told("last-modified", "")),
+        plain_etag(told("etag", "")),
+        word,
+        dialect.availability(word, told(dialect.restore_header, ""), told(names.archive_status, "")),
+        "" if version == "null" else version,
     )
     return ObjectHead(
-        info=info,
-        properties=_properties(answer, dialect.meta_prefix),
-        encryption=encryption(answer, prefix),
-        crc64=crc64(answer, dialect),
-        md5=_md5(answer, dialect),
-        upload_id=answer.header(f"{prefix}uploadid"),
-        tag_count=_tag_count(answer, dialect),
+        info,
+        _properties(answer, names.meta),
+        encryption(answer, dialect.prefix),
+        crc64(answer, dialect),
+        told(names.upload_id, ""),
+        _md5(answer, dialect) if dialect.md5_headers else None,
+        _tag_count(answer, dialect),
     )
 
 
@@ -72,15 +94,14 @@ def _tag_count(answer: WireAnswer, dialect: Dialect) -> int:
 
 
 def _properties(answer: WireAnswer, meta_prefix: str) -> Properties:
-    values = {name: _text(answer.header(header)) for header, name in _STANDARD}
-    metadata = tuple(
-        sorted(
-            (name[len(meta_prefix) :], _text(value))
-            for name, value in answer.headers.items()
-            if name.startswith(meta_prefix)
-        )
-    )
-    return Properties(**values, metadata=metadata)
+    told = answer.headers
+    values = {name: _text(told[header]) for header, name in _STANDARD if header in told}
+    metadata = [
+        (name[len(meta_prefix) :], _text(value))
+        for name, value in told.items()
+        if name.startswith(meta_prefix)
+    ]
+    return Properties(**values, metadata=tuple(sorted(metadata)) if metadata else ())
 
 
 def _text(value: str) -> str:
@@ -96,9 +117,10 @@ def _text(value: str) -> str:
 
 def encryption(answer: WireAnswer, prefix: str) -> Encryption:
     """How the answer says that the object is encrypted."""
-    if answer.header(f"{prefix}server-side-encryption-customer-algorithm"):
+    names = _names(prefix)
+    if answer.headers.get(names.customer):
         return Encryption.CUSTOMER_KEY
-    word = answer.header(f"{prefix}server-side-encryption").lower()
+    word = answer.headers.get(names.encryption, "").lower()
     if not word:
         return Encryption.NONE
     return Encryption.KMS if "kms" in word else Encryption.AES256
@@ -122,13 +144,13 @@ def _md5(answer: WireAnswer, dialect: Dialect) -> bytes | None:
 
 def written(answer: WireAnswer, dialect: Dialect) -> Written:
     """What the answer to a write tells."""
-    version = answer.header(f"{dialect.prefix}version-id")
+    version = answer.headers.get(_names(dialect.prefix).version, "")
     return Written(
-        etag=plain_etag(answer.header("etag")),
-        version="" if version == "null" else version,
-        crc64=crc64(answer, dialect),
-        encryption=encryption(answer, dialect.prefix),
-        answered_ms=http_date_ms(answer.header("date")),
+        plain_etag(answer.header("etag")),
+        "" if version == "null" else version,
+        crc64(answer, dialect),
+        encryption(answer, dialect.prefix),
+        http_date_ms(answer.header("date")),
     )
 
 

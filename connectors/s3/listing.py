@@ -15,6 +15,7 @@ from connectors.s3.errors import broken
 from connectors.s3.xml import BrokenXml, Document, decode_key
 from connectors.wire import WireAnswer
 from engine.failures import Operation
+from engine.values import value
 
 # Empty or repeated pages that one call follows before it calls the listing broken.
 _MOST_HOPS = 50
@@ -34,7 +35,7 @@ _LOST = "\ufffd".encode()
 Plain = tuple[str, str, str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RawPage:
     """One page as the store wrote it. `marker` is the way on in V1, `token` in V2, "" where it names none."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 
 from connectors.errors import Changed, Corrupted, StoreError
 from connectors.objects import ByteRange, Guard, ObjectHead, ReadAnswer
@@ -16,7 +15,6 @@ from connectors.wire.encoding import Query
 from engine.failures import Meaning, Operation
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-READ_LIMITS = Limits()
 
 
 async def head(channel: Channel, key: bytes) -> ObjectHead:
@@ -44,7 +42,7 @@ async def _explain(channel: Channel, key: bytes) -> None:
                 "GET",
                 key,
                 headers=(("range", "bytes=0-0"),),
-                limits=replace(READ_LIMITS, body_max=1 << 16),
+                limits=Limits(body_max=1 << 16),
             )
         )
     except StoreError as error:
@@ -88,7 +86,7 @@ def _ask(dialect: Dialect, key: bytes, guard: Guard, wanted: ByteRange, *, whole
         query=query,
         headers=tuple(headers),
         # A refusal has a body of its own; anything longer than what was asked for is a fault.
-        limits=replace(READ_LIMITS, body_max=max(wanted.length, 1 << 16)),
+        limits=Limits(body_max=max(wanted.length, 1 << 16)),
         expected=wanted.length,
     )
 

@@ -1,21 +1,22 @@
 """Puts the headers that say who asks onto a request, in the manner of the store's signature (clouds.md A4)."""
 
 import time
-from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from typing import assert_never
 
 from connectors.s3.dialects import Signature
 from connectors.s3.place import Account, Place
 from connectors.wire.encoding import Query
 from connectors.wire.signing import bce1, cos, oss4, qs, sigv4, v2
+from engine.values import value
 
 # A COS signature names the span in which it holds; it begins earlier for a clock that is a little behind.
 _COS_EARLIER, _COS_SECONDS = 60, 3600
 _TAGS = {Signature.V2: "AWS", Signature.OBS: "OBS", Signature.KSS: "KSS"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asked:
     """What is signed besides the headers: `raw_path` as it is sent, `resource` with the bucket in front."""
 
@@ -86,5 +87,6 @@ def _bce1(asked: Asked, headers: dict[str, str], account: Account, now: float) -
     return bce1.authorization(asked.method, asked.raw_path, asked.query, headers, keys, instant)
 
 
+@lru_cache(maxsize=8)
 def _instant(second: int) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))

@@ -74,7 +74,8 @@ class Wire:
 def _head(request: WireRequest) -> bytes:
     """Raises WireFailure REJECTED for what would not arrive as it was meant."""
     size = len(request.body)
-    headers = {"host": request.target.authority, "accept-encoding": "identity", **request.headers}
+    headers = {"host": "", "accept-encoding": "identity", **request.headers}
+    headers["host"] = headers["host"] or request.target.authority
     if size or request.method in {"PUT", "POST"}:
         headers["content-length"] = str(size)
     lines = [f"{request.method} {request.raw_target} HTTP/1.1"]

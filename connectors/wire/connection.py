@@ -33,6 +33,7 @@ class Connection(asyncio.BufferedProtocol):
         self._writable: asyncio.Future[None] | None = None
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._watched_until = 0.0
         self._deadline: float | None = None
         self._active_at = 0.0
         self.idle_since = 0.0
@@ -69,10 +70,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
+        self._unwatch()
         self._on_lost(self)
         if self._answer is not None and not self._answer.done():
             if exc is None and self._body is not None and self._body.ended():
-                self._finish()
+                self._finish(self._body.result())
             else:
                 self._fail(WireFailure(*self._how_it_broke(exc)))
         self._let_write()
@@ -106,6 +108,7 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close at once."""
         self.usable = False
+        self._unwatch()
         if self._transport is not None:
             self._transport.abort()
 
@@ -163,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
         if end < 0:
             return
         head = parse_head(bytes(self._buffer[:end]), self._method)
-        rest = bytes(self._buffer[end + 4 : self._filled])
+        rest = self._buffer[end + 4 : self._filled]
         if head.status < 200:
             self._buffer[: len(rest)] = rest
             self._filled = 0
@@ -171,10 +174,13 @@ class Connection(asyncio.BufferedProtocol):
                 self._head_came(len(rest))
             return
         self._head = head
+        if head.framing is Framing.LENGTH and len(rest) == head.length <= self._limits.body_max:
+            self._finish(rest)
+            return
         self._body = body_of(head, self._limits.body_max)
         self._take_rest(rest)
 
-    def _take_rest(self, rest: bytes) -> None:
+    def _take_rest(self, rest: bytearray) -> None:
         """Bytes of the body that came with the head."""
         assert self._body is not None
         surplus = 0
@@ -194,15 +200,13 @@ class Connection(asyncio.BufferedProtocol):
         # Bytes after the end belong to nothing that was asked for.
         if surplus:
             self.usable = False
-        self._finish()
+        self._finish(self._body.result())
 
-    def _finish(self) -> None:
-        head, body = self._head, self._body
+    def _finish(self, body: bytearray) -> None:
+        head = self._head
         assert head is not None
-        assert body is not None
         self.usable = self.usable and head.keeps
-        framed = head.framing is not Framing.END
-        answer = WireAnswer(head.status, head.headers, body.result(), framed=framed)
+        answer = WireAnswer(head.status, head.headers, body, head.framing is not Framing.END)
         self._head = self._body = None
         self._filled = 0
         if self._answer is not None and not self._answer.done():
@@ -228,28 +232,37 @@ class Connection(asyncio.BufferedProtocol):
         self._filled = 0
         self._answer = self._loop.create_future()
         self._allow(request.limits.total(len(request.body), request.limits.body_max))
-        self._watch()
+        if self._timer is None:
+            self._watch()
 
     def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._answer is not None and self._answer.done() and not self._answer.cancelled():
             self._answer.exception()
         self._answer = self._body = self._head = None
         self.idle_since = self._loop.time()
-        if not self.usable and self._transport is not None:
-            self._transport.abort()
+        if not self.usable:
+            self._unwatch()
+            if self._transport is not None:
+                self._transport.abort()
 
     def _allow(self, seconds: float) -> None:
         self._active_at = self._loop.time()
         self._deadline = self._active_at + seconds
-        if self._timer is not None and self._deadline < self._timer.when():
-            self._timer.cancel()
+        due = min(self._deadline, self._active_at + self._limits.idle)
+        if self._timer is not None and due < self._watched_until:
+            self._unwatch()
             self._watch()
 
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _watch(self) -> None:
-        """Look again when the nearer of the two limits is due."""
+        """Look again when the nearer of the two limits is due. The timer outlives its exchange."""
+        self._timer = None
+        if self._answer is None:
+            return
         now = self._loop.time()
         due = self._active_at + self._limits.idle
         if self._deadline is None:
@@ -259,4 +272,5 @@ class Connection(asyncio.BufferedProtocol):
         if due <= now:
             self._fail(WireFailure(Meaning.UNAVAILABLE, "the exchange took too long"))
         else:
+            self._watched_until = due
             self._timer = self._loop.call_at(due, self._watch)

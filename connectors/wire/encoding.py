@@ -2,16 +2,20 @@
 (clouds.md A4).
 """
 
+import re
 from urllib.parse import quote_from_bytes
 
 _KEY_SAFE = "/-_.~"
 _VALUE_SAFE = "-_.~"
+_PLAIN_KEY = re.compile(rb"[0-9A-Za-z/._~-]*")
 
 Query = tuple[tuple[str, str | bytes | None], ...]
 
 
 def encode_key(key: bytes) -> str:
     """A key as it stands in a path; dots and slashes stay as they are."""
+    if _PLAIN_KEY.fullmatch(key):
+        return key.decode("ascii")
     return quote_from_bytes(key, safe=_KEY_SAFE)
 
 

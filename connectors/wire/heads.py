@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from connectors.wire.failures import WireFailure
 from engine.failures import Meaning
+from engine.values import value
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Lines with their ends: a name right before its colon, and no line feed but at the end.
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*(?:\r(?!\n)[^\r\n]*)*\r\n)*")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 # What a store spreads over several lines that make one list (RFC 9110 5.3).
 _LISTS = frozenset({"x-goog-hash"})
@@ -24,7 +25,7 @@ class Framing(StrEnum):
     END = "end of the connection"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Head:
     """Header names in lower case, the first of equal names counts. `length` is of a body that names it."""
 
@@ -37,18 +38,17 @@ class Head:
 
 def parse_head(raw: bytes, method: str) -> Head:
     """The head before the empty line. Raises WireFailure BROKEN_ANSWER."""
-    first, *lines = raw.split(b"\r\n")
+    first, _, rest = raw.partition(b"\r\n")
     status = _STATUS.fullmatch(first)
     if status is None:
         raise _broken("no status line")
+    if rest and _LINES.fullmatch(rest + b"\r\n") is None:
+        raise _broken("no header line")
     headers: dict[str, str] = {}
     lengths: set[str] = set()
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or _NAME.fullmatch(name) is None or b"\n" in line:
-            raise _broken("no header line")
-        word = name.lower().decode("ascii")
-        text = value.strip(b" \t").decode("utf-8", "surrogateescape")
+    for line in rest.decode("utf-8", "surrogateescape").split("\r\n") if rest else ():
+        name, _, value = line.partition(":")
+        word, text = name.lower(), value.strip(" \t")
         if word in _LISTS and word in headers:
             text = f"{headers[word]},{text}"
             headers[word] = text

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.objects import Pace
+from engine.values import value
 
 XML_MAX = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Limits:
     """Bounds of one exchange, in seconds and bytes.
 
@@ -57,7 +58,7 @@ class Target:
         return host if self.port == own else f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WireRequest:
     """One request. `raw_target` is the encoded path and query; `headers` are complete but for Content-Length.
 
@@ -76,7 +77,7 @@ class WireRequest:
     operation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WireAnswer:
     """A complete answer. Header names are lower case; the first of equal names counts.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-RELAY_SECONDS = 1.0
+RELAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)

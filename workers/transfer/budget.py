@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
+from types import TracebackType
 
 Waiting = tuple[int, asyncio.Future[None]]
 
@@ -26,17 +26,12 @@ class ByteBudget:
         """Bytes granted and not given back."""
         return self._held.total()
 
-    @asynccontextmanager
-    async def hold(self, n: int, owner: Hashable = None) -> AsyncIterator[None]:
-        """Wait for `n` bytes, give them back at the end."""
-        n = min(n, self.total)
-        await self._take(n, owner)
-        try:
-            yield
-        finally:
-            self._give(n, owner)
+    def hold(self, n: int, owner: Hashable = None) -> "Hold":
+        """`async with` waits for `n` bytes and gives them back at the end."""
+        return Hold(self, min(n, self.total), owner)
 
-    async def _take(self, n: int, owner: Hashable) -> None:
+    async def take(self, n: int, owner: Hashable) -> None:
+        """Wait for `n` bytes, at most the whole budget."""
         if not self._queues and n <= self.total - self.held and self._may(owner, n):
             self._held[owner] += n
             return
@@ -48,13 +43,14 @@ class ByteBudget:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give(n, owner)
+                self.give(n, owner)
             elif (n, turn) in queue:
                 self._drop(owner, (n, turn))
                 self._grant()
             raise
 
-    def _give(self, n: int, owner: Hashable) -> None:
+    def give(self, n: int, owner: Hashable) -> None:
+        """Give `n` bytes back."""
         self._held[owner] -= n
         if not self._held[owner]:
             del self._held[owner]
@@ -83,3 +79,22 @@ class ByteBudget:
         queue.remove(waiting)
         if not queue:
             del self._queues[owner]
+
+
+class Hold:
+    """Bytes of a budget for as long as a block lasts."""
+
+    __slots__ = ("_budget", "_n", "_owner")
+
+    def __init__(self, budget: ByteBudget, n: int, owner: Hashable) -> None:
+        self._budget = budget
+        self._n = n
+        self._owner = owner
+
+    async def __aenter__(self) -> None:
+        await self._budget.take(self._n, self._owner)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._budget.give(self._n, self._owner)

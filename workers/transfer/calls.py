@@ -35,33 +35,33 @@ class Caller:
         The last Transient when six tries (throttles: ten minutes) were in vain; ObjectError and Fatal pass at once.
         Every StoreError that leaves here says its side.
         """
-        waits, began = delays(self._random), self._clock.monotonic()
-        self.gate.budget.on_request(began)
+        gate, began = self.gate, self._clock.monotonic()
+        gate.budget.on_request(began)
+        waits: Iterator[float] | None = None
         while True:
             if before is not None:
                 await before()
+            if not gate.open():
+                await gate.wait()
+            sent_at = self._clock.monotonic()
             try:
-                return await self._once(attempt, size)
+                answer = await attempt()
             except Transient as error:
+                if isinstance(error, Throttled):
+                    gate.throttled(sent_at)
+                waits = waits or delays(self._random)
                 pause = self._pause(error, waits, began)
                 if pause is None:
                     raise self._noted(error) from error.__cause__
                 log.info("retry", extra={"why": str(error), "side": self.side, "pause": round(pause, 3)})
             except StoreError as error:
                 raise self._noted(error) from error.__cause__
+            else:
+                gate.succeeded(size)
+                return answer
+            finally:
+                gate.leave()
             await self._clock.sleep(pause)
-
-    async def _once(self, attempt: Callable[[], Awaitable[T]], size: int) -> T:
-        sent_at = await self.gate.enter()
-        try:
-            answer = await attempt()
-        except Throttled:
-            self.gate.throttled(sent_at)
-            raise
-        finally:
-            self.gate.leave()
-        self.gate.succeeded(size)
-        return answer
 
     def _pause(self, error: Transient, waits: Iterator[float], began: float) -> float | None:
         now = self._clock.monotonic()

@@ -1,8 +1,8 @@
 """What the coroutines of one task share: its facts, its stores, and what its owner wants now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +17,7 @@ from engine.windows import rate_at
 from ledger.values import Control, Desired, TaskFacts
 from workers.transfer.budget import ByteBudget
 from workers.transfer.calls import Caller
+from workers.transfer.gate import Places
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
 from workers.transfer.streaks import Streak
@@ -54,8 +55,17 @@ class TaskContext:
     found: Found = field(default_factory=Found)
     measured: bool = False
     measured_parts: bool = False
+    flight: Places = field(init=False)
+    # Ranges of the task that this process lists now, and when it last cut one (monotonic).
+    scans: int = 0
+    cut_at: float = float("-inf")
     allowance: ByteBudget | None = None
     left: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        # More objects at once than both windows hold would only lie in memory, half done.
+        windows = self.source.gate.window, self.destination.gate.window
+        self.flight = Places(lambda: windows[0].limit + windows[1].limit)
 
     def obey(self, control: Control | None) -> None:
         """Take in what the owner wants now; a task that is gone is to be stopped."""
@@ -97,17 +107,14 @@ class TaskContext:
         if rate is not None:
             await self.throttle.take(self.facts.task_id, bucket, rate, n)
 
-    @asynccontextmanager
-    async def allowed(self, n: int) -> AsyncIterator[None]:
+    def allowed(self, n: int) -> AbstractAsyncContextManager[None]:
         """Under a limit, wait until `n` bytes more are of use: what waits for it must not crowd out other tasks."""
         rate = self.rate()
         if rate is None:
-            yield
-            return
+            return nullcontext()
         if self.allowance is None or self.allowance.total != rate * AHEAD:
             self.allowance = ByteBudget(rate * AHEAD)
-        async with self.allowance.hold(max(n, LEAST)):
-            yield
+        return self.allowance.hold(max(n, LEAST))
 
     def ahead(self, bucket: str, n: int) -> Callable[[], Awaitable[None]] | None:
         """How `n` bytes that go in one piece are waited for, so that nothing is held meanwhile; None: no such wait."""

@@ -23,8 +23,8 @@ class Limits:
     bytes_in_flight: int = 128 * MIB
     bytes_of_a_task: int = 96 * MIB
     backlog: int = 256
-    fewest_ranges: int = 4
     spread: int = 16
+    cut_every: float = 1.0
     grace: float = 1.0
     stale_decision: float = 600.0
     flush_every: float = 1.0

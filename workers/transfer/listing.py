@@ -1,7 +1,7 @@
 """The pages of a range: from the source's own listing, in order or sorted, from one HEAD, or from a list file."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from itertools import islice
 from pathlib import Path
 
@@ -22,8 +22,13 @@ from workers.transfer.walking import walked_pages
 PAGE = 1000
 
 
-def pages(context: TaskContext, claim: RangeClaim, start: bytes) -> AsyncGenerator[ObjectPage, None]:
-    """Pages in key order from after `start` on, one asked for ahead; the last one is not truncated."""
+def pages(
+    context: TaskContext, claim: RangeClaim, start: bytes, end: Callable[[], bytes | None]
+) -> AsyncGenerator[ObjectPage, None]:
+    """Pages in key order from after `start` on, one asked for ahead; the last one is not truncated.
+
+    None is asked for ahead that lies behind `end()`, where the range ends now: it may be cut meanwhile.
+    """
     if context.facts.spec.task_type is TaskType.LIST:
         return _listed_pages(context, start)
     if context.facts.spec.task_type is TaskType.URL_LIST:
@@ -33,28 +38,30 @@ def pages(context: TaskContext, claim: RangeClaim, start: bytes) -> AsyncGenerat
     source = context.pair.source
     if not source.traits.ordered and isinstance(source, Walker):
         return walked_pages(context, source, claim.prefix, start)
-    return _store_pages(context, claim, start)
+    return _store_pages(context, claim, start, end)
 
 
 async def _store_pages(
-    context: TaskContext, claim: RangeClaim, start: bytes
+    context: TaskContext, claim: RangeClaim, start: bytes, end: Callable[[], bytes | None]
 ) -> AsyncGenerator[ObjectPage, None]:
     def ask(after: bytes) -> asyncio.Future[ObjectPage]:
         store = context.pair.source
         return asyncio.ensure_future(context.source(lambda: store.list_page(claim.prefix, after, PAGE)))
 
-    coming = ask(start)
+    coming: asyncio.Future[ObjectPage] | None = ask(start)
     try:
-        while True:
+        while coming is not None:
             page = await coming
-            if page.after is not None:
-                coming = ask(page.after)
+            hi = end()
+            more = page.after is not None and (hi is None or page.after < hi)
+            coming = ask(page.after) if more and page.after is not None else None
             yield page
-            if page.after is None:
-                return
+            if coming is None and page.after is not None:
+                coming = ask(page.after)
     finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 async def _single_page(context: TaskContext, claim: RangeClaim) -> AsyncGenerator[ObjectPage, None]:

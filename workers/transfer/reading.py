@@ -24,7 +24,7 @@ async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, Obj
 
     async def attempt() -> tuple[Block, ObjectHead]:
         data, head = await _read(context, subject, None, paid=paid is not None)
-        block = await hashed(data)
+        block = _hash(data) if len(data) < IN_A_THREAD else await hashed(data)
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
         if head.md5 not in (None, block.md5):
@@ -66,7 +66,7 @@ def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: 
     told = subject.etag or head.info.etag
     if not context.pair.source.traits.etag_is_md5 or head.encryption in OPAQUE:
         return False
-    return MD5.fullmatch(told) is not None and told != block.md5.hex()
+    return told != block.md5.hex() and MD5.fullmatch(told) is not None
 
 
 def _hash(data: bytes | bytearray) -> Block:

@@ -48,8 +48,15 @@ class RangeScan:
     async def run(self) -> None:
         """To the end of the range. Raises Stopped, LeaseLost, StoreError."""
         await self._ask_the_bucket()
+        self._context.scans += 1
+        try:
+            await self._scan()
+        finally:
+            self._context.scans -= 1
+
+    async def _scan(self) -> None:
         page_no, after = self._claim.page_no, self._start
-        async with aclosing(pages(self._context, self._claim, self._start)) as listed:
+        async with aclosing(pages(self._context, self._claim, self._start, lambda: self._hi)) as listed:
             async for page in listed:
                 stride = self._within(page)
                 sifted = await self._sift(stride.objects, after)
@@ -58,7 +65,7 @@ class RangeScan:
                 if stride.last:
                     return
                 page_no, after = page_no + 1, stride.cursor
-                if page_no == self._claim.page_no + PAGES_BEFORE_A_CUT:
+                if page_no >= self._claim.page_no + PAGES_BEFORE_A_CUT:
                     await self._spread(stride)
 
     async def _ask_the_bucket(self) -> None:
@@ -93,9 +100,7 @@ class RangeScan:
         return sifter.sift(objects, sights)
 
     async def _save(self, page_no: int, stride: Stride, sifted: Sifted) -> None:
-        digest = Digest()
-        for one in stride.objects:
-            digest.add(one.key, one.size, one.etag)
+        digest = Digest.of((one.key, one.size, one.etag) for one in stride.objects)
         page = ListedPage(
             page_no=page_no,
             cursor=stride.cursor,
@@ -124,15 +129,15 @@ class RangeScan:
             backlog = context.backlog()
 
     async def _spread(self, stride: Stride) -> None:
-        """A range that goes on is cut when few are open, so that others can list the rest of it."""
+        """A range that goes on is cut when this process could list more than there are, so that many list its rest."""
         context, traits = self._context, self._context.pair.source.traits
         if self._listed or not (stride.objects and traits.ordered and traits.start_after):
             return
-        if context.open_ranges() >= context.limits.fewest_ranges:
+        idle, now = context.limits.ranges - context.scans, context.clock.monotonic()
+        if idle <= 0 or context.open_ranges() > 0 or now < context.cut_at + context.limits.cut_every:
             return
-        points = await split_points(
-            context, self._claim.prefix, stride.objects[0].key, stride.cursor, self._hi
-        )
+        context.cut_at = now
+        points = await split_points(context, self._claim, stride.objects[0].key, stride.cursor, self._hi)
         for point in reversed(points):
             if not await context.ledger.split_range(self._claim, point):
                 raise LeaseLost

@@ -14,9 +14,7 @@ def segments(outcomes: Sequence[Outcome]) -> tuple[NewSegment, ...]:
 
 
 def _segment(kind: OutcomeKind, outcomes: Sequence[Outcome]) -> NewSegment:
-    digest = Digest()
-    for one in outcomes:
-        digest.add(one.key, one.size, one.etag)
+    digest = Digest.of((one.key, one.size, one.etag) for one in outcomes)
     return NewSegment(
         kind=kind,
         n=len(outcomes),

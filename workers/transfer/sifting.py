@@ -38,7 +38,9 @@ class Sifter:
         self._context = context
         self._file_system = file_system
         self._spec = context.facts.spec
+        self._save_prefix = destination_key(self._spec.destination.save_prefix, b"")
         self._clock = context.clock
+        self._now_ms = 0
         self._max_key = context.pair.destination.traits.max_key_bytes
         # Two names of one bucket on one host are one bucket, whatever the clouds are called.
         self._same_bucket = same_bucket(self._spec) or _where(context.pair.source) == _where(
@@ -47,7 +49,7 @@ class Sifter:
 
     def renamed(self, key: bytes) -> bytes:
         """The destination key of a source key."""
-        return destination_key(self._spec.destination.save_prefix, key)
+        return self._save_prefix + key
 
     def own(self, key: bytes) -> bool:
         """Whether the task itself writes this key in its one bucket: then it is no source."""
@@ -57,7 +59,7 @@ class Sifter:
         """Decide each object by its sight."""
         entries: list[Entry] = []
         outcomes: list[Outcome] = []
-        before = b""
+        before, self._now_ms = b"", self._clock.now_ms()
         for line, (one, sight) in enumerate(zip(objects, sights, strict=True)):
             twice, before = one.key == before, one.key
             found = self._skipped(one, line, Rule.DUPLICATE_LINE) if twice else self._decide(one, sight, line)
@@ -101,9 +103,8 @@ class Sifter:
 
     def _skipped(self, one: ObjectInfo, line: int, rule: Rule) -> Outcome:
         return Outcome(
-            idx=line, kind=OutcomeKind.SKIP, key=one.key, size=max(one.size, 0), etag=one.etag,
-            evidence=rule, strength="", code="", detail="", finished_ms=self._clock.now_ms(), dst_etag="",
-        )  # fmt: skip
+            line, OutcomeKind.SKIP, one.key, max(one.size, 0), one.etag, rule, finished_ms=self._now_ms
+        )
 
     def _failed(self, one: ObjectInfo, line: int, why: str) -> Outcome:
         """The destination cannot have this name."""
@@ -114,7 +115,7 @@ class Sifter:
     def _failure(self, one: ObjectInfo, line: int, code: str, detail: str) -> Outcome:
         return Outcome(
             idx=line, kind=OutcomeKind.FAIL, key=one.key, size=max(one.size, 0), etag=one.etag,
-            evidence="", strength="", code=code, detail=detail, finished_ms=self._clock.now_ms(), dst_etag="",
+            evidence="", strength="", code=code, detail=detail, finished_ms=self._now_ms, dst_etag="",
         )  # fmt: skip
 
 
@@ -125,10 +126,8 @@ def _where(store: Described) -> str:
 def entry_of(one: ObjectInfo, decision: str, dst_etag: str, line: int) -> Entry:
     """A listed object as a unit's manifest keeps it."""
     return Entry(
-        key=one.key, size=one.size, modified_ms=one.modified_ms, etag=one.etag,
-        storage_class=one.storage_class, decision=decision, dst_etag=dst_etag, line=line,
-        version=one.version,
-    )  # fmt: skip
+        one.key, one.size, one.modified_ms, one.etag, one.storage_class, decision, dst_etag, line, one.version
+    )
 
 
 def _units(entries: Iterable[Entry]) -> Iterator[NewUnit]:

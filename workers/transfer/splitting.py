@@ -8,6 +8,7 @@ branches of that level are walked, and while they are few those of the levels be
 from collections.abc import Sequence
 
 from engine.selection import just_after
+from ledger.values import RangeClaim
 from workers.transfer.context import TaskContext
 
 # Sorts above every character that keys usually have, and is legal in XML.
@@ -15,15 +16,15 @@ ABOVE = "\ufffd"
 
 
 async def split_points(
-    context: TaskContext, prefix: bytes, first: bytes, cursor: bytes, hi: bytes | None
+    context: TaskContext, claim: RangeClaim, first: bytes, cursor: bytes, hi: bytes | None
 ) -> list[bytes]:
     """Inclusive lower bounds of new ranges, ascending, all above `cursor` and below `hi`; often none."""
     here, start = _text(cursor), _text(first)
     if here is None or start is None:
         return []
-    probe = _Probe(context, prefix, cursor, hi)
+    probe = _Probe(context, claim.prefix, cursor, hi)
     deepest = min(_shared(here, start) + 1, len(here))
-    level = await _level(probe, here, len(_text(prefix) or ""), deepest)
+    level = await _level(probe, here, len(_text(claim.prefix) or ""), deepest)
     points: list[bytes] = []
     while 0 < level <= deepest and len(points) < context.limits.spread // 2:
         points = await _branches(probe, here, level, context.limits.spread - len(points)) + points

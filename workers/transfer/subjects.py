@@ -1,14 +1,15 @@
 """One object on its way: what is being copied, over what, and on which condition."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connectors.objects import ABSENT, ANY, Condition, Encryption, Guard, ObjectHead
 from engine.manifest import Entry
 from engine.parts import SINGLE_MAX
 from engine.policy import UNKNOWN, Candidate, Existing
+from engine.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Subject:
     """An object of a unit. `size` is UNKNOWN until a HEAD told.
 

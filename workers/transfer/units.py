@@ -100,12 +100,21 @@ class UnitWork:
         for idx, entry in left:
             if context.stopping.is_set():
                 return
-            self._lease.check()
-            poison = await self._poisonous(idx, entry) if alone else None
-            outcome = poison or await self._copied(idx, entry)
-            if outcome is not None:
-                await self._noted(outcome)
-            await self._close_uploads()
+            flight = context.flight
+            if not flight.open():
+                await flight.wait()
+            try:
+                if context.stopping.is_set():
+                    return
+                self._lease.check()
+                poison = await self._poisonous(idx, entry) if alone else None
+                outcome = poison or await self._copied(idx, entry)
+            finally:
+                flight.leave()
+            if outcome is not None and self._noted(outcome):
+                await self._ask_the_bucket()
+            if self._copier.completed:
+                await self._close_uploads()
 
     async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
         """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
@@ -138,19 +147,19 @@ class UnitWork:
             code="CRASHES_WORKER", detail=detail, finished_ms=self._context.clock.now_ms(),
         )  # fmt: skip
 
-    async def _noted(self, outcome: Outcome) -> None:
+    def _noted(self, outcome: Outcome) -> bool:
+        """Journalled soon; True when the bucket itself is to be asked."""
         streak = self._context.streak
         self._journal.add(outcome)
         if outcome.kind is not OutcomeKind.FAIL:
             streak.succeeded()
-        elif streak.failed(outcome.code):
-            await self._ask_the_bucket()
+            return False
+        return streak.failed(outcome.code)
 
     async def _close_uploads(self) -> None:
         """Large objects are journalled at once. A row that a cut leaves open is closed at the end of the run."""
         completed, self._copier.completed = self._copier.completed, []
-        if completed:
-            await self._journal.flush()
+        await self._journal.flush()
         for row in completed:
             await self._context.ledger.close_upload(row)
 

@@ -1,10 +1,9 @@
 """Judging a finished write by the answers it got: evidence, OMS's own check, and contradictions (design 3.8)."""
 
-from dataclasses import dataclass
-
 from connectors.objects import Written
 from engine.evidence import Landed, Level, Proof, consistency_problem, contradicted, judge
 from engine.failures import UNVERIFIABLE
+from engine.values import value
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import Subject
 
@@ -26,7 +25,7 @@ class Contradicted(Exception):
         self.etag = etag
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Landing:
     """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
 

@@ -28,6 +28,7 @@ from workers.transfer.verifying import VerifyFinish, VerifyUnit
 
 log = logging.getLogger(__name__)
 TICK = 0.2
+BUSY_TICK = 0.8
 MOST_SURPRISES = 10
 # So many tasks at least have a job of each kind, however slow those of the others are.
 MOST_TASKS = 64
@@ -101,16 +102,18 @@ class Worker:
     async def run_slice(self, seconds: float) -> bool:
         """Take and do work until no task is open or the time is over. True: there is more."""
         self._start_background()
-        ends_at = self._clock.monotonic() + seconds
+        ends_at, tick = self._clock.monotonic() + seconds, TICK
         while not self._closing and self._clock.monotonic() < ends_at:
             self._beat = self._clock.monotonic()
             open_work = await self._ledger.open_work()
             self._board.see(open_work)
+            before = len(self._jobs)
             await self._fill(open_work)
+            tick = TICK if len(self._jobs) > before or self._hopeful() else min(2 * tick, BUSY_TICK)
             if not self._jobs and not open_work:
                 self._attempts.clear()
                 return False
-            await self._wait(min(TICK, max(0.0, ends_at - self._clock.monotonic())))
+            await self._wait(min(tick, max(0.0, ends_at - self._clock.monotonic())))
         return not self._closing
 
     async def stop(self) -> None:
@@ -123,6 +126,13 @@ class Worker:
         for one in (*jobs, *self._background):
             one.cancel()
         await asyncio.gather(*jobs, *self._background, return_exceptions=True)
+
+    def _hopeful(self) -> bool:
+        """Whether work may appear at any moment: to the idle, and from ranges that are being listed.
+
+        Others look less often while their jobs go on; the end of one is seen at once.
+        """
+        return not self._jobs or any(kind == "range" for kind, _ in self._jobs.values())
 
     def _start_background(self) -> None:
         if not self._background:

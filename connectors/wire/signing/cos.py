@@ -2,11 +2,11 @@
 
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha1
 from urllib.parse import unquote_to_bytes
 
 from connectors.wire.encoding import Query, encode_value
+from engine.values import value
 
 _NAMES = """
 cache-control content-disposition content-encoding content-length content-md5 content-type expect expires host
@@ -15,7 +15,7 @@ if-match if-modified-since if-none-match if-unmodified-since origin range transf
 _SIGNED = frozenset(_NAMES.split())
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Keys:
     """Whose key signs; the secret is hidden from repr."""
 

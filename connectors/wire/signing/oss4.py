@@ -2,17 +2,17 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
 from connectors.wire.encoding import Query, encode_value
+from engine.values import value
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _ALWAYS = frozenset({"content-type", "content-md5"})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Scope:
     """Whose key signs, for which region (without the prefix `oss-`); the secret is hidden from repr."""
 

@@ -2,16 +2,16 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
 from connectors.wire.encoding import Query, encode_value
+from engine.values import value
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Scope:
     """Whose key signs, for which region; the secret is hidden from repr."""
 
@@ -55,7 +55,7 @@ def authorization(
     `instant` is `YYYYMMDDTHHMMSSZ`; the payload hash is what `x-amz-content-sha256` says.
     """
     names = sorted(headers)
-    lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in names)
+    lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
     signed = ";".join(names)
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
     request = f"{method}\n{raw_path}\n{canonical_query(query)}\n{lines}\n{signed}\n{payload}"

@@ -3,9 +3,9 @@
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from connectors.wire.encoding import Query
+from engine.values import value
 
 # Query names that are part of the signed resource.
 _NAMES = """
@@ -19,7 +19,7 @@ uploads versionId versioning versions website x-image-process x-obs-security-tok
 SUBRESOURCES = frozenset(_NAMES.split())
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KeyPair:
     """Whose key signs, in which vendor's manner; the secret is hidden from repr."""
 

@@ -11,10 +11,11 @@ from engine.aimd import Window
 class Store:
     """Answers up to `capacity` requests a round of 0.1 s; refuses above `refuses_at` in the air."""
 
-    def __init__(self, window, capacity, refuses_at=10**9):
+    def __init__(self, window, capacity, refuses_at=10**9, demand=10**9):
         self.window = window
         self.capacity = capacity
         self.refuses_at = refuses_at
+        self.demand = demand
         self.tick = 0
 
     @property
@@ -26,6 +27,8 @@ class Store:
         for _ in range(round(seconds * 10)):
             sent_at, limit = self.now, self.window.limit
             self.tick += 1
+            if self.demand > limit:
+                self.window.on_wait()
             if limit > self.refuses_at:
                 for _ in range(limit - self.refuses_at):
                     self.window.on_throttle(self.now, sent_at)
@@ -49,6 +52,16 @@ def test_it_stops_doubling_where_more_does_not_pay_and_goes_on_by_steps():
     growth = {after - before for before, after in pairwise(limits[30:])}
     assert growth == {0, 4}
     assert 128 <= window.limit < 512
+
+
+def test_a_window_that_nobody_waited_for_stays_as_it_is():
+    window = Window()
+    store = Store(window, capacity=10**6, demand=10)
+    store.run(10)
+    assert window.limit == 16
+    store.demand = 10**9
+    store.run(4)
+    assert window.limit == 512
 
 
 def test_many_throttles_of_one_round_trip_halve_it_once():
@@ -83,7 +96,8 @@ def test_a_store_that_refuses_for_a_while_does_not_cost_the_window_for_good():
         window.on_throttle(now=round_trip / 10, sent_at=round_trip / 10 - 0.05)
     assert window.limit == 8
     store.tick = 10
-    assert list(dict.fromkeys(store.run(2.5))) == [8, 16, 32, 42, 46, 50]
+    # The storm has refused 64 once, not each round trip anew.
+    assert list(dict.fromkeys(store.run(2.5))) == [8, 16, 32, 56, 60, 64]
 
 
 def test_a_window_that_was_refused_before_it_held_is_not_aimed_at():
