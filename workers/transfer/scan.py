@@ -134,7 +134,7 @@ class RangeScan:
         if self._listed or not (stride.objects and traits.ordered and traits.start_after):
             return
         idle, now = context.limits.ranges - context.scans, context.clock.monotonic()
-        if idle <= 0 or context.open_ranges() > 0 or now < context.cut_at + context.limits.cut_every:
+        if idle <= context.open_ranges() or now < context.cut_at + context.limits.cut_every:
             return
         context.cut_at = now
         points = await split_points(context, self._claim, stride.objects[0].key, stride.cursor, self._hi)
