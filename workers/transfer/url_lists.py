@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from engine.urllist import (
     read_url_line,
     superseded,
 )
+from engine.values import value
 from ledger.values import NewUnit
 from workers.transfer.context import TaskContext
 from workers.transfer.lists import ListFile, sort_list
@@ -38,7 +39,7 @@ PAGE = 1000
 NO_URL = ReadLine(0, b"", "", FORMAT_ERROR, "the line names no URL and key")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ListedUrl(ObjectInfo):
     """An object that a line names."""
 
