@@ -36,7 +36,7 @@ from workers.transfer.worker import Worker
 
 PATIENCE = 400.0
 LIMITS = Limits(
-    ranges=2, units=2, large=2, parts=2, runners=3, bytes_in_flight=4 * SINGLE, backlog=3, fewest_ranges=3,
+    ranges=2, units=2, large=2, parts=2, runners=3, bytes_in_flight=4 * SINGLE, backlog=3, cut_every=0.0,
     spread=4, grace=1.0, stale_decision=12.0, flush_every=1.0, flush_count=3,
 )  # fmt: skip
 FINAL = (TaskStatus.SUCCEEDED, TaskStatus.FAILED)
