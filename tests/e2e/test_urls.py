@@ -4,12 +4,14 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.buckets import cdn_server
 from tests.buckets.cdn_server import SECRET, Cdn, running_cdn
 from tests.e2e.site import AK, REGIONS, SK, Site, opened
+from tests.transfer.test_migration import AWKWARD
 from tests.website import Site as Website
 from tests.website import running_site
 
@@ -94,6 +96,22 @@ def test_a_url_list_is_migrated_and_its_failures_are_done_again(site: Site, webs
     assert site.wait(task_id)["failed_num"] == 1
     assert arrived(site, "urls/") == {**wanted, "late": b"late"}
     assert {visit.target for visit in website.visits} == {"/late"}
+
+
+def test_hundreds_of_urls_arrive_under_awkward_keys(site: Site, website: Website) -> None:
+    sizes = [0, 1, 4095, 4096, MIB, 16 * MIB - 1, 16 * MIB, 16 * MIB + 1, 33 * MIB]
+    bodies = {b"size/%d" % size: random.Random(size).randbytes(size) for size in sizes}
+    bodies |= {b"awkward/" + key: b"body of " + key for key in AWKWARD if len(key) < 1000}
+    bodies |= {b"many/%04d" % n: b"x" * n for n in range(310 - len(bodies))}
+    lines = [
+        f"{website.put(f'/wide/{number}', body)}\t{quote(key, safe='')}"
+        for number, (key, body) in enumerate(bodies.items())
+    ]
+    site.destination.put("into", b"lists/wide.txt", "\n".join(lines).encode(), headers=TEXT)
+    ended = site.wait(site.create(**of_urls("lists/wide.txt", "wide/")), seconds=120)
+    assert (ended["status"], ended["total_num"], ended["successful_num"]) == (5, 310, 310), ended
+    keys = [key for key in site.destination.keys("into") if key.startswith(b"wide/")]
+    assert {key.removeprefix(b"wide/"): site.destination.get("into", key) for key in keys} == bodies
 
 
 @pytest.mark.check(100, 101)
