@@ -157,3 +157,17 @@ async def test_a_wish_that_is_given_up_is_no_debt() -> None:
     async with budget.hold(99, "d"):
         assert budget.held == 10
     assert budget.held == 0
+
+
+async def test_who_has_no_name_gets_his_turn_as_well() -> None:
+    budget = ByteBudget(10)
+    async with budget.hold(8):
+        waiting = asyncio.create_task(_held(budget, 8))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def _held(budget: ByteBudget, n: int) -> None:
+    async with budget.hold(n):
+        return

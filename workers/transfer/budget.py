@@ -58,7 +58,8 @@ class ByteBudget:
 
     def _grant(self) -> None:
         """Whoever is next gets his bytes; when they are not there nobody overtakes him."""
-        while (owner := self._next()) is not None:
+        while waiting := self._waiting():
+            owner = min(waiting, key=self._held.__getitem__)
             wanted, turn = first = self._queues[owner][0]
             if wanted > self.total - self.held:
                 return
@@ -67,9 +68,8 @@ class ByteBudget:
                 self._held[owner] += wanted
                 turn.set_result(None)
 
-    def _next(self) -> Hashable | None:
-        may = [owner for owner, queue in self._queues.items() if self._may(owner, queue[0][0])]
-        return min(may, key=self._held.__getitem__, default=None)
+    def _waiting(self) -> list[Hashable]:
+        return [owner for owner, queue in self._queues.items() if self._may(owner, queue[0][0])]
 
     def _may(self, owner: Hashable, n: int) -> bool:
         return owner not in self._held or self._held[owner] + n <= self._most
