@@ -79,7 +79,7 @@ async def test_a_bucket_that_misbehaves_slows_its_own_task_only(world: World, fa
         quick = await quick_task(world)
         print(f"{QUICK} objects in {await finished(world, quick, 30):.1f} s beside it")
     assert (await world.ended(quick)).tally() == (QUICK, QUICK, 0, 0)
-    assert (await world.ended(slow)).counts["ok"] < 400
+    assert ((await world.ended(slow)).counts["ok"] or 0) < 400
 
 
 async def test_bytes_that_a_slow_bucket_holds_leave_room_for_others(world: World) -> None:

@@ -40,6 +40,10 @@ async def doubted(context: TaskContext, error: Fatal) -> StoreError:
 async def _look(context: TaskContext, side: Side) -> None:
     store = context.pair.source if side is Side.SOURCE else context.pair.destination
     call = context.caller(side)
+    if context.control.failed_only:
+        # A run over failed objects lists nothing (oms-behaviour 14, check 20).
+        await call(store.check_bucket)
+        return
     try:
         await call(lambda: store.list_page(b"", b"", 1))
     except Fatal as error:
