@@ -12,7 +12,8 @@ FRESH_HOURS = 24
 
 _FRESH = f"clock_timestamp() - interval '{FRESH_HOURS} hours'"
 KNOWN = f"""
-SELECT found, found_at > {_FRESH} AS fresh, parts_found_at > {_FRESH} AS parts_fresh
+SELECT found, found_at > {_FRESH} AS fresh, parts_found_at > {_FRESH} AS parts_fresh,
+       busy_until > 'epoch' AND busy_until <= clock_timestamp() AS abandoned
   FROM endpoint WHERE name = %(name)s"""
 CLAIM = """
 INSERT INTO endpoint (name, busy_until) VALUES (%(name)s, clock_timestamp() + make_interval(secs => %(seconds)s))
@@ -29,11 +30,15 @@ SHOW = "UPDATE run SET probe = %(found)s WHERE task_id = %(task)s AND run_no = %
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is on record; `fresh` and `parts_fresh` tell of which of it is younger than a day."""
+    """What is on record; `fresh` and `parts_fresh` tell of which of it is younger than a day.
+
+    `abandoned`: whoever looked last did not come to an end.
+    """
 
     found: Found = Found()  # noqa: RUF009 - immutable
     fresh: bool = False
     parts_fresh: bool = False
+    abandoned: bool = False
 
 
 class Endpoints(Leasing):
@@ -42,7 +47,11 @@ class Endpoints(Leasing):
     async def endpoint(self, name: str) -> Known:
         """What is known of a destination."""
         row = await self._pool.fetch_one(KNOWN, {"name": name})
-        return Known(from_json(row["found"]), row["fresh"], row["parts_fresh"]) if row else Known()
+        return (
+            Known(from_json(row["found"]), row["fresh"], row["parts_fresh"], row["abandoned"])
+            if row
+            else Known()
+        )
 
     async def claim_endpoint(self, name: str, seconds: float) -> str | None:
         """The right to look, for `seconds`, as a token that stays the same; None while somebody else looks."""

@@ -44,7 +44,7 @@ class Engine:
         line = self.process.stdout.readline()
         if not line.startswith("ready "):
             raise RuntimeError(f"the engine did not start; see {self._data_dir}/up.log")
-        self.host = urlsplit(line.split()[1]).netloc
+        self._host = urlsplit(line.split()[1]).netloc
         self._login(json.loads((self._data_dir / "credentials.json").read_text()))
 
     def __exit__(self, *_: object) -> None:
@@ -53,6 +53,11 @@ class Engine:
             self.process.wait(STOP_SECONDS)
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+    @property
+    def host(self) -> str:
+        """Host and port of the API."""
+        return self._host
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The JSON answer of an OMS call below the project. Raises RuntimeError with the API's error."""
@@ -77,7 +82,7 @@ class Engine:
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> tuple[Any, Any]:
-        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = http.client.HTTPConnection(self._host, timeout=60)
         try:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, headers | {"Content-Type": "application/json"})

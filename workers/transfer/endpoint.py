@@ -63,6 +63,8 @@ async def _recorded(context: TaskContext, *, parts: bool) -> Found:
 async def _seen(context: TaskContext, token: str, known: Known, *, parts: bool) -> Found:
     ledger, name, probes = context.ledger, context.pair.destination.name, Probes(context, token)
     try:
+        if parts and known.abandoned:
+            await probes.sweep()
         found = (
             await probes.in_parts(known.found) if parts else _with_parts(await probes.small(), known.found)
         )

@@ -1,14 +1,16 @@
 """A handful of small objects that show what a destination really does (reliability 3.7); they are removed again."""
 
+import asyncio
 import hashlib
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
 
 from fastcrc import crc64
 
-from connectors.errors import Corrupted, ObjectError, PreconditionFailed, Rejected, Transient
+from connectors.errors import Corrupted, ObjectError, PreconditionFailed, Rejected, StoreError, Transient
 from connectors.objects import ABSENT, ANY, Block, ByteRange, Condition, Guard, Part, WriteOptions, Written
 from engine.endpoint import Found
 from engine.evidence import multipart_etag
@@ -92,12 +94,15 @@ class Probes:
     async def _upload(self, key: bytes, found: Found) -> Found:
         """Two parts, completed and read across their seam."""
         first, last = block_of(bytes(self._store.traits.min_part)), block_of(DATA)
-        upload = await self._created(key)
+        upload = await self._created_or_aborted(key)
         try:
             parts = [await self._part(key, upload, 1, first), await self._part(key, upload, 2, last)]
             written, conditional = await self._completed(key, upload, parts, found)
-        except ObjectError:
-            await self._context.destination(lambda: self._store.abort_upload(key, upload))
+        except StoreError:
+            await self._abort(key, upload)
+            raise
+        except asyncio.CancelledError:
+            self._context.leave(self._abort(key, upload))
             raise
         seam = ByteRange(len(first) - SEAM, 2 * SEAM)
         read_back = await self._read_back(key, bytes(len(first)) + DATA, seam)
@@ -109,6 +114,29 @@ class Probes:
             conditional_complete=conditional,
             etag_of_parts=written.etag == etag if plain else None,
         )
+
+    async def sweep(self) -> None:
+        """Abort what somebody who died while he looked has left open."""
+        key = self._folder + b"parts"
+        for left in await self._context.destination(lambda: self._store.list_uploads(key)):
+            await self._abort(key, left.upload_id)
+
+    async def _created_or_aborted(self, key: bytes) -> str:
+        """Who is cut off while the store is asked aborts what comes of it: nobody else knows of it."""
+        creating = asyncio.create_task(self._created(key))
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            self._context.leave(self._disowned(key, creating))
+            raise
+
+    async def _disowned(self, key: bytes, creating: asyncio.Task[str]) -> None:
+        with suppress(StoreError):
+            await self._abort(key, await creating)
+
+    async def _abort(self, key: bytes, upload: str) -> None:
+        with suppress(StoreError):
+            await self._context.destination(lambda: self._store.abort_upload(key, upload))
 
     async def _created(self, key: bytes) -> str:
         """A new upload; those of answers that were lost are aborted."""
