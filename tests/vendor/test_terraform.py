@@ -49,8 +49,9 @@ def test_a_task_is_applied_planned_empty_changed_and_destroyed(world: World, pro
     assert task.plan() == {}
     task.update(start_task=False)
     assert task.plan() == {}
-    limits = [{"start": "15:00", "end": "16:00", "max_bandwidth": 2.0},
-              {"start": "16:00", "end": "17:00", "max_bandwidth": 1.0}]  # fmt: skip
+    # Limited at every hour, so that the task is still at work when it is stopped.
+    limits = [{"start": "00:00", "end": "15:00", "max_bandwidth": 2.0},
+              {"start": "15:00", "end": "23:59", "max_bandwidth": 1.0}]  # fmt: skip
     task.update(bandwidth_policy=limits)
     assert task.plan() == {}
     task.update(start_task=True)
