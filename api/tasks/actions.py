@@ -187,15 +187,17 @@ def start_keys(spec: TaskSpec, body: StartTaskBody, endpoints: Endpoints) -> Tas
     }
     checks.refuse_unbuilt([field for field, present in asked.items() if present])
     cloud, told = spec.source.cloud_type, body.src_connection_string
-    source = source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told)
     if cloud is CloudType.GOOGLE:
         check_key_file("json_auth_file", body.json_auth_file, endpoints)
-        source = key_file_triple(body.json_auth_file)
     elif cloud is CloudType.AZURE and told is not None:
         checks.check_connection_string("src_connection_string", told)
     elif spec.task_type is not TaskType.URL_LIST:
         checks.check_key("src_ak", body.src_ak)
         checks.check_key("src_sk", body.src_sk)
+    if cloud is CloudType.GOOGLE:
+        source = key_file_triple(body.json_auth_file)
+    else:
+        source = source_triple(cloud, (body.src_ak, body.src_sk, body.src_security_token), told)
     checks.check_cdn_key(spec.cdn, body.source_cdn_authentication_key)
     return TaskKeys.of(
         source, (body.dst_ak, body.dst_sk, body.dst_security_token), body.source_cdn_authentication_key

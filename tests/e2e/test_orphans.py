@@ -21,7 +21,11 @@ def left_open(site: Site, name: bytes) -> None:
     site.source.put("from", name, hashlib.shake_128(name).digest(LARGE))
     slow = site.destination.faults.add(**SLOW_PARTS)
     task_id = site.create(src_node=site.request()["src_node"] | {"object_key": [name.decode()]})
-    until(lambda: site.destination.uploads("into"), lambda uploads: any(one["parts"] for one in uploads), 30)
+    until(
+        lambda: site.destination.uploads("into"),
+        lambda uploads: any(one["parts"] for one in uploads if one["key"] == name.decode()),
+        30,
+    )
     site.engine.call("POST", f"/tasks/{task_id}/stop")
     site.wait(task_id, 3, seconds=30)
     site.engine.call("DELETE", f"/tasks/{task_id}")

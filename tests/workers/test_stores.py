@@ -103,7 +103,6 @@ async def test_a_tencent_bucket_is_opened_with_its_accounts_number(wire: Wire) -
 @pytest.mark.parametrize(
     ("given", "meaning"),
     [
-        (facts(cloud=CloudType.UCLOUD), Meaning.WRONG_REGION),
         (facts(region="no region!"), Meaning.WRONG_REGION),
         (facts(bucket="a/../b"), Meaning.NO_BUCKET),
     ],

@@ -89,7 +89,12 @@ class RecordWriter:
     def _believe(self, written: Written, etag: str, operation: Operation) -> None:
         """Raises Corrupted when the store says that it holds other bytes than those sent."""
         proof = Proof(etag, destination_etag=written.etag, encryption=str(written.encryption))
-        if contradicted(proof, etag_is_md5=self._context.pair.destination.traits.etag_is_md5):
+        traits, found = self._context.pair.destination.traits, self._context.found
+        composed = operation is Operation.COMPLETE_UPLOAD
+        told = found.holds("etag_of_parts" if composed else "etag_is_md5")
+        if contradicted(
+            proof, etag_is_md5=told and traits.etag_is_md5 and (traits.composite_etag or not composed)
+        ):
             raise Corrupted(
                 Meaning.DIGEST_MISMATCH, operation, message=f"the list is stored as {written.etag}"
             )
