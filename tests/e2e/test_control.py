@@ -55,7 +55,7 @@ def test_bandwidth_holds_over_every_ten_seconds_and_a_change_acts_in_two(tmp_pat
         site.source.reset_counters()
         site.destination.reset_counters()
         task_id = site.create(bandwidth_policy=[_window(limit)])
-        until(lambda: site.source.counters().bytes_out("get"), lambda sent: sent > 0, 30)
+        until(lambda: site.destination.counters().bytes_in("upload_part"), lambda came: came > 16 * MIB, 60)
         time.sleep(22)
         sent, received = _series(site.source, "out"), _series(site.destination, "in")
         for name, series in (("sent", sent), ("received", received)):

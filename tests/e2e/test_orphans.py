@@ -19,7 +19,7 @@ SLOW_PARTS = {"op": "upload_part", "after": 1, "delay_ms": 60_000}
 def left_open(site: Site, name: bytes) -> None:
     """A task that was paused in the middle of an upload and deleted."""
     site.source.put("from", name, hashlib.shake_128(name).digest(LARGE))
-    slow = site.destination.faults.add(**SLOW_PARTS)
+    slow = site.destination.faults.add(key=name.decode(), **SLOW_PARTS)
     task_id = site.create(src_node=site.request()["src_node"] | {"object_key": [name.decode()]})
     until(
         lambda: site.destination.uploads("into"),
