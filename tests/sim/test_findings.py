@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from uuid import UUID
 
 import pytest
 
 from engine.failures import Operation
 from engine.spec import ConsistencyCheck, ListFile, OverwriteMode, TaskSpec, TaskType
 from engine.states import TaskStatus
-from ledger.values import TaskId
+from ledger.values import Fence, Leased, TaskId
 from tests.sim.checks import Checks
 from tests.sim.draws import Plan, drawn
-from tests.sim.loop import VirtualLoop
+from tests.sim.loop import VirtualLoop, pause
 from tests.sim.sizes import SINGLE, shrink
 from tests.sim.weather import KINDS, Weather
 from tests.sim.world import World
+from workers.transfer.leases import LeaseKeeper
 
 TASK = TaskId(100)
 Happening = Callable[[World], object]
@@ -202,3 +204,51 @@ def test_a_group_that_is_stopped_while_its_lists_are_read_pauses_at_once(hundred
             world.model.stop(TASK)
 
     seen(made, (hundredths / 100, stop), size=9)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_pause_ends_the_asking_for_an_upload_that_goes_on_by_itself(seed: int) -> None:
+    def unreachable(world: World) -> None:
+        world.patient = False
+        world.outages[world.destination.name] = world.loop.time() + 6
+
+    def stop(world: World) -> None:
+        if world.model.tasks[TASK].running:
+            world.model.stop(TASK)
+
+    world = seen(plan(b"large", lease=20.0), (0.1, unreachable), (1.5, stop), seed=seed)
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+def test_a_lease_that_is_given_up_is_left_to_others() -> None:
+    loop, renewed = VirtualLoop(), list[tuple[Fence, ...]]()
+
+    class Ledger:
+        lease_seconds = 3.0
+
+        async def renew(self, fences: tuple[Fence, ...]) -> frozenset[Fence]:
+            renewed.append(fences)
+            return frozenset(fences)
+
+    class Clock:
+        def monotonic(self) -> float:
+            return loop.time()
+
+        async def sleep(self, seconds: float) -> None:
+            await pause(seconds)
+
+    keeper = LeaseKeeper(Ledger(), Clock())  # type: ignore[arg-type]  # all that it asks for
+    kept, lost = (
+        keeper.hold(Fence(Leased.UNIT, TASK, 1, row, 1, UUID(int=row)), loop.time()) for row in (1, 2)
+    )
+    lost.gone.set()
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(keeper.run(), 10)
+
+    loop.run_until_complete(run())
+    loop.close()
+    assert len(renewed) > 5
+    assert set(renewed) == {(kept.fence,)}
