@@ -209,18 +209,19 @@ class Book:
         except asyncio.CancelledError:
             if world.random.random() < 0.5:
                 with suppress(JournalError):
-                    self._committed(effect)
+                    self._unheard(effect)
             raise
         if fault == "away":
             raise Away
         if fault == "failed":
             await pause(world.random.random())
+        if fault == "away_after":
+            self._unheard(effect)
+            raise Away
         answer = self._committed(effect)
         if dies:
             process.kill()
             raise asyncio.CancelledError
-        if fault == "away_after":
-            raise Away
         if fault == "unknown":
             await pause(world.random.random())
             answer = self._committed(effect)
@@ -233,6 +234,11 @@ class Book:
             await pause(min(left, PATIENCE))
             if left > PATIENCE:
                 raise Away
+
+    def _unheard(self, effect: Callable[[], Any]) -> None:
+        """It happens, and who has asked is never told."""
+        self._process.unheard_until = self._world.loop.time() + self._world.plan.lease_seconds
+        self._committed(effect)
 
     def _committed(self, effect: Callable[[], T]) -> T:
         answer = effect()
