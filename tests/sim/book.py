@@ -74,10 +74,10 @@ class Book:
         return await self._call(partial(self._model.claim_unit, task_id, worker, self._id(), large=large))
 
     async def claim_record(
-        self, task_id: TaskId, worker: str, now_ms: int, *, final: bool
+        self, task_id: TaskId, worker: str, now_ms: int, *, finish: RunClaim | None
     ) -> RecordClaim | None:
         return await self._call(
-            partial(self._model.claim_record, task_id, worker, now_ms, self._id(), final=final)
+            partial(self._model.claim_record, task_id, worker, now_ms, self._id(), finish=finish)
         )
 
     async def claim_finish(self, task_id: TaskId, worker: str) -> RunClaim | None:
