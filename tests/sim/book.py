@@ -212,6 +212,7 @@ class Book:
                     self._unheard(effect)
             raise
         if fault == "away":
+            self._estranged()
             raise Away
         if fault == "failed":
             await pause(world.random.random())
@@ -233,12 +234,17 @@ class Book:
         if left > 0:
             await pause(min(left, PATIENCE))
             if left > PATIENCE:
+                self._estranged()
                 raise Away
 
     def _unheard(self, effect: Callable[[], Any]) -> None:
         """It happens, and who has asked is never told."""
-        self._process.unheard_until = self._world.loop.time() + self._world.plan.lease_seconds
+        self._estranged()
         self._committed(effect)
+
+    def _estranged(self) -> None:
+        """It has claimed what it does not know of, or could not give back what it has."""
+        self._process.estranged_until = self._world.loop.time() + self._world.plan.lease_seconds
 
     def _committed(self, effect: Callable[[], T]) -> T:
         answer = effect()

@@ -62,9 +62,9 @@ class Happenings:
         """SIGTERM: within three seconds it holds nothing any more."""
         began = self._world.loop.time()
         assert process.worker is not None
-        before, unheard = self._world.checks.disturbances(process), process.unheard_until
+        before, estranged_until = self._world.checks.disturbances(process), process.estranged_until
         await process.worker.stop()
-        if unheard <= self._world.loop.time():
+        if estranged_until <= self._world.loop.time():
             self._world.checks.stopped(process, began, before)
         process.kill()
 

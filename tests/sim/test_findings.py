@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -117,6 +118,26 @@ def test_a_write_that_is_tried_again_ends_with_its_lease(seed: int) -> None:
         world.processes[0].cut_until = world.loop.time() + 15
 
     world = seen(plan(b"a"), (0.3, cut), size=9, seed=seed)
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(8))
+def test_a_completion_that_is_tried_again_ends_with_its_lease(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, cut = Checks.begins, []
+
+    def cuts(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        if given[3] is Operation.COMPLETE_UPLOAD and not cut:
+            cut.append(given[0])
+            given[0].cut_until = self._world.loop.time() + 15
+            self._world.outages[given[1].name] = self._world.loop.time() + 15
+
+    monkeypatch.setattr(Checks, "begins", cuts)
+    world = seen(plan(b"large"), seed=seed)
+    assert cut
     assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
 
 
@@ -252,3 +273,56 @@ def test_a_lease_that_is_given_up_is_left_to_others() -> None:
     loop.close()
     assert len(renewed) > 5
     assert set(renewed) == {(kept.fence,)}
+
+
+@pytest.mark.usefixtures("small")
+def test_a_completion_whose_answer_is_lost_is_no_object_of_somebody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begins, left = Checks.begins, ["lost"]
+    asked: list[Operation] = []
+
+    def notes(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        asked.append(given[3])
+
+    def strike(kinds: tuple[str, ...]) -> str:
+        completing = asked[-1:] == [Operation.COMPLETE_UPLOAD] and "lost" in kinds
+        return left.pop() if completing and left else ""
+
+    monkeypatch.setattr(Checks, "begins", notes)
+    world = seen(plan(b"large", overwrite=OverwriteMode.NO_OVERWRITE), strike=strike)
+    assert not left
+    assert world.model.counters[TASK, 1]["ok"] == 1
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("conditional", [True, False])
+def test_what_comes_between_the_look_and_the_write_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch, *, conditional: bool
+) -> None:
+    begins, reads, intruded = Checks.begins, Checks.read_begins, []
+
+    def intrudes(world: World, key: bytes) -> None:
+        if not intruded:
+            intruded.append(key)
+            world.destination.set(key, b"theirs", "intruder")
+
+    def at_the_write(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        if conditional and given[3] is Operation.PUT and given[4] == b"a":
+            intrudes(self._world, given[4])
+
+    def at_the_read(self: Checks, *given: Any) -> None:
+        reads(self, *given)
+        if not conditional:
+            intrudes(self._world, given[2])
+
+    monkeypatch.setattr(Checks, "begins", at_the_write)
+    monkeypatch.setattr(Checks, "read_begins", at_the_read)
+    made = plan(b"a", overwrite=OverwriteMode.NO_OVERWRITE)
+    made.destination = replace(made.destination, conditional_put=conditional)
+    world = seen(made, size=9)
+    assert intruded
+    assert world.destination.at(b"a")[1] == b"theirs"  # type: ignore[index]
+    assert world.model.counters[TASK, 1]["skip"] == 1
