@@ -24,13 +24,13 @@ _BATCH = 500
 _PAYLOADS = 32
 
 # Locking the run makes planners take turns. Beside a finisher nobody plans but the finisher itself, and that one goes
-# on although a pause has come: what is finished ends.
+# on although a pause has come: what is finished ends. Its worker's name is not enough: an earlier claim of the same
+# process may be at work still, and would take lists away from the one that ends the run.
 RUN = """
 SELECT r.run_no, t.name, t.group_id::text AS group_id, t.sync_id::text AS sync_id, t.spec
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
  WHERE t.id = %(task)s AND r.phase = 'active'
-   AND CASE WHEN %(final)s THEN t.status IN (2, 7) AND t.desired <> 'halt'
-                                AND r.worker = %(worker)s AND r.claim_id IS NOT NULL
+   AND CASE WHEN %(final)s THEN t.status IN (2, 7) AND t.desired <> 'halt' AND r.claim_id = %(finish)s
             ELSE t.status = 2 AND t.desired = 'run' AND r.lease_until <= clock_timestamp() END
    FOR NO KEY UPDATE OF r"""
 _RETURNED = "RETURNING id, epoch, claim_id, kind, object_key, opened_ms, lines"
@@ -109,11 +109,11 @@ class Records(Leasing):
     """The lists of a run."""
 
     async def claim_record(
-        self, task_id: TaskId, worker: str, now_ms: int, *, final: bool
+        self, task_id: TaskId, worker: str, now_ms: int, *, finish: RunClaim | None
     ) -> RecordClaim | None:
-        """A list that is planned but unwritten, or a new one over a file's worth of skips (`final`: any rest).
+        """A list that is planned but unwritten, or a new one over a file's worth of skips (`finish`: any rest).
 
-        `final` is for the worker that has claimed the finish, nobody else. Its content and its name never change again.
+        `finish` is the claim of who ends the run; a void one gets nothing. A list's content and name never change.
         """
         claim: UUID = uuid4()
         parameters = {
@@ -121,7 +121,8 @@ class Records(Leasing):
             "worker": worker,
             "claim": claim,
             "lease": self.lease_seconds,
-            "final": final,
+            "final": finish is not None,
+            "finish": None if finish is None else finish.fence.claim_id,
         }
 
         async def attempt(connection: Connection) -> RecordClaim | None:

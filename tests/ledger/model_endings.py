@@ -31,28 +31,28 @@ class Endings(Journal):
     """What a finisher asks and writes."""
 
     def claim_record(
-        self, task_id: TaskId, worker: str, now_ms: int, claim: UUID, *, final: bool
+        self, task_id: TaskId, worker: str, now_ms: int, claim: UUID, *, finish: RunClaim | None
     ) -> RecordClaim | None:
         task = self.tasks.get(task_id)
-        if task is None or not self._may_plan(task, worker, final=final):
+        if task is None or not self._may_plan(task, finish):
             return None
         planned = [one for one in self.records_of(task_id, task.run_no) if one.state == "planned"]
         row = next((one for one in planned if one.claim_id == claim), None)
         if row is None:
             row = next((one for one in planned if one.lease_until <= self.now()), None)
-            row = row or self._planned(task, now_ms, final=final)
+            row = row or self._planned(task, now_ms, final=finish is not None)
             if row is None:
                 return None
             row.take(claim, worker, self.until())
         return RecordClaim(row.fence(Leased.RECORD), row.kind, row.object_key, row.opened_ms, row.lines)
 
-    def _may_plan(self, task: TaskRow, worker: str, *, final: bool) -> bool:
+    def _may_plan(self, task: TaskRow, finish: RunClaim | None) -> bool:
         run = self.run_of(task)
         if run.phase != "active":
             return False
-        if final:
+        if finish is not None:
             stopping = task.status in (TaskStatus.MIGRATING, TaskStatus.PAUSING)
-            owned = run.worker == worker and run.claim_id is not None
+            owned = run.claim_id == finish.fence.claim_id
             return stopping and task.desired is not Desired.HALT and owned
         return task.running and run.lease_until <= self.now()
 

@@ -116,11 +116,13 @@ class Pair:
         )
         return None if real is None else Held(real, own)
 
-    def record(self, *, final: bool, now_ms: int) -> Held | None:
-        """One more list."""
+    def record(self, *, finish: Held | None, now_ms: int) -> Held | None:
+        """One more list, of the rest under a claim of the finish."""
         real, own = self.both(
-            self.real.claim_record(self.task, "w", now_ms, final=final),
-            lambda: self.model.claim_record(self.task, "w", now_ms, uuid.uuid4(), final=final),
+            self.real.claim_record(self.task, "w", now_ms, finish=finish and finish.real),
+            lambda: self.model.claim_record(
+                self.task, "w", now_ms, uuid.uuid4(), finish=finish and finish.model
+            ),
         )
         if real is None:
             return None

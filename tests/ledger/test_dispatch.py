@@ -131,7 +131,7 @@ async def test_every_kind_of_lease_keeps_a_task_pausing(
                    VALUES (%s, 1, 'skip', 100000, 1, %s, %s)""",
                 [task, segment.digest, segment.payload],
             )
-            assert await ledger.claim_record(task, "w", 1, final=False) is not None
+            assert await ledger.claim_record(task, "w", 1, finish=None) is not None
     await pool.execute("UPDATE task SET status = 7, desired = 'pause'")
     assert await dispatch.settle(pool) == []
     await world.expire(table.value)

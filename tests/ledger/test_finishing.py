@@ -29,7 +29,7 @@ async def finisher(world: World, task: TaskId, *, lists: bool = True) -> RunClai
     """The claim of the finish, all lists written."""
     claim = await world.ledger.claim_finish(task, "f")
     assert claim is not None
-    while lists and (record := await world.ledger.claim_record(task, "f", 1000, final=True)):
+    while lists and (record := await world.ledger.claim_record(task, "f", 1000, finish=claim)):
         assert await world.ledger.record_written(record, b"s" * 32)
     return claim
 
@@ -114,7 +114,7 @@ async def test_a_pause_that_comes_too_late_loses(world: World, ledger: PostgresL
     claim = await ledger.claim_finish(task, "f")
     assert claim is not None
     await world.pool.execute("UPDATE task SET status = 7, desired = 'pause'")
-    record = await ledger.claim_record(task, "f", 1, final=True)
+    record = await ledger.claim_record(task, "f", 1, finish=claim)
     assert record is not None
     assert await ledger.record_written(record, b"s" * 32)
     await ledger.end_run(claim)

@@ -108,10 +108,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.pair.failures(held.real), lambda: list(self.model.failed_payloads(held.model))
             )
 
-    @rule(final=st.booleans())
-    def claim_record(self, final: bool) -> None:
+    @rule(final=st.booleans(), pick=PICK)
+    def claim_record(self, final: bool, pick: int) -> None:
         self.now_ms += 1
-        self._keep(self.pair.record(final=final, now_ms=self.now_ms))
+        finish = self._of(Leased.RUN, pick) if final else None
+        self._keep(self.pair.record(finish=finish, now_ms=self.now_ms))
 
     @rule(
         pick=PICK,
@@ -348,7 +349,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.pair.do(self.real.close_upload(row))
         for own in self.model.open_uploads(self.pair.task):
             self.model.close_upload(own)
-        while (listing := self.pair.record(final=True, now_ms=self.now_ms)) is not None:
+        while (listing := self.pair.record(finish=finisher, now_ms=self.now_ms)) is not None:
             self.pair.both(
                 self.real.record_written(listing.real, b"z" * 32),
                 lambda listing=listing: self.model.record_written(listing.model, b"z" * 32),  # type: ignore[misc]

@@ -33,24 +33,24 @@ async def test_a_list_of_skips_is_offered_only_when_a_file_is_full(
     await fill(world, task, "skip", [(999, 100)])
     await world.pool.execute("UPDATE counter SET skip = 99900 WHERE shard = 0")
     assert not (await ledger.open_work())[0].record
-    assert await ledger.claim_record(task, "w", 5, final=False) is None
+    assert await ledger.claim_record(task, "w", 5, finish=None) is None
     await world.pool.execute("UPDATE segment SET n = 1001")
     await world.pool.execute("UPDATE counter SET skip = 100100 WHERE shard = 0")
     assert (await ledger.open_work())[0].record
-    claim = await ledger.claim_record(task, "w", 5, final=False)
+    claim = await ledger.claim_record(task, "w", 5, finish=None)
     assert claim is not None
     assert claim.lines == 99 * 1001
     assert claim.object_key == f"oms/task/t{task}/skip_object_lists/5.skip_list.txt"
     assert not (await ledger.open_work())[0].record
-    assert await ledger.claim_record(task, "w", 5, final=False) is None
+    assert await ledger.claim_record(task, "w", 5, finish=None) is None
 
 
 async def test_names_of_the_same_instant_differ(world: World, ledger: PostgresLedger) -> None:
     task = await world.planned()
     await fill(world, task, "skip", [(50_000, 4)])
-    first = await ledger.claim_record(task, "w", 5, final=False)
-    second = await ledger.claim_record(task, "w", 5, final=False)
-    third = await ledger.claim_record(task, "w", 5, final=False)
+    first = await ledger.claim_record(task, "w", 5, finish=None)
+    second = await ledger.claim_record(task, "w", 5, finish=None)
+    third = await ledger.claim_record(task, "w", 5, finish=None)
     assert first is not None
     assert second is not None
     assert (first.opened_ms, second.opened_ms, third) == (5, 6, None)
@@ -60,7 +60,7 @@ async def test_planners_at_once_share_nothing(world: World, ledger: PostgresLedg
     task = await world.planned()
     await fill(world, task, "skip", [(10_000, 60)])
     claims = await asyncio.gather(
-        *(ledger.claim_record(task, f"w{number}", 5, final=False) for number in range(9))
+        *(ledger.claim_record(task, f"w{number}", 5, finish=None) for number in range(9))
     )
     assert sorted(claim.lines for claim in claims if claim) == [100_000] * 6
     assert len({claim.object_key for claim in claims if claim}) == 6
@@ -72,11 +72,11 @@ async def test_a_list_whose_writer_died_is_written_again_under_the_same_name(
 ) -> None:
     task = await world.planned()
     await fill(world, task, "skip", [(100_000, 1)])
-    old = await ledger.claim_record(task, "w", 5, final=False)
+    old = await ledger.claim_record(task, "w", 5, finish=None)
     assert old is not None
     await world.expire("record")
     assert (await ledger.open_work())[0].record
-    new = await ledger.claim_record(task, "v", 99, final=False)
+    new = await ledger.claim_record(task, "v", 99, finish=None)
     assert new is not None
     assert (new.object_key, new.opened_ms, new.lines) == (old.object_key, 5, 100_000)
     assert not await ledger.record_written(old, b"1" * 32)
@@ -88,7 +88,7 @@ async def test_a_list_whose_writer_died_is_written_again_under_the_same_name(
 async def test_a_written_list_replaces_its_segments(world: World, ledger: PostgresLedger) -> None:
     task = await world.planned()
     await fill(world, task, "skip", [(50_000, 2)])
-    claim = await ledger.claim_record(task, "w", 5, final=False)
+    claim = await ledger.claim_record(task, "w", 5, finish=None)
     assert claim is not None
     payloads = [payload async for payload in ledger.record_payloads(claim)]
     assert [len(outcomes.decode(payload)) for payload in payloads] == [1, 1]
@@ -107,7 +107,7 @@ async def test_more_payloads_than_one_read_come_once_each_in_order(
 ) -> None:
     task = await world.planned()
     await fill(world, task, "skip", [(1000, 100)])
-    claim = await ledger.claim_record(task, "w", 5, final=False)
+    claim = await ledger.claim_record(task, "w", 5, finish=None)
     assert claim is not None
     assert len([payload async for payload in ledger.record_payloads(claim)]) == 100
 
@@ -117,13 +117,13 @@ async def test_a_list_that_cannot_be_written_keeps_its_segments_and_shows_why(
 ) -> None:
     task = await world.planned()
     await fill(world, task, "skip", [(100_000, 1)])
-    claim = await ledger.claim_record(task, "w", 5, final=False)
+    claim = await ledger.claim_record(task, "w", 5, finish=None)
     assert claim is not None
     assert await ledger.record_failed(claim, "S3M.0311")
     assert await ledger.record_failed(claim, "S3M.0311")
     assert await world.value("SELECT count(*) FROM segment") == 1
     assert await world.value("SELECT skip_record_error FROM run") == "S3M.0311"
-    assert await ledger.claim_record(task, "w", 6, final=False) is None
+    assert await ledger.claim_record(task, "w", 6, finish=None) is None
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -134,11 +134,12 @@ async def test_successes_and_failures_are_listed_at_the_end_only_and_by_the_fini
     await fill(world, task, "ok", [(100_000, 1)])
     await fill(world, task, "fail", [(7, 1)])
     await fill(world, task, "skip", [(3, 1)])
-    assert await ledger.claim_record(task, "f", 5, final=final) is None
-    assert await ledger.claim_finish(task, "f") is not None
-    assert await ledger.claim_record(task, "other", 5, final=final) is None
+    assert await ledger.claim_record(task, "f", 5, finish=None) is None
+    finish = await ledger.claim_finish(task, "f")
+    assert finish is not None
+    assert await ledger.claim_record(task, "other", 5, finish=None) is None
     kinds = []
-    while claim := await ledger.claim_record(task, "f", 5, final=final):
+    while claim := await ledger.claim_record(task, "f", 5, finish=finish if final else None):
         kinds.append((claim.kind, claim.lines))
         assert await ledger.record_written(claim, b"1" * 32)
     assert kinds == ([("skip", 3), ("ok", 100_000), ("fail", 7)] if final else [])
@@ -147,10 +148,24 @@ async def test_successes_and_failures_are_listed_at_the_end_only_and_by_the_fini
     )
 
 
+async def test_a_finish_that_is_void_gets_no_list_though_its_worker_has_claimed_it_anew(
+    world: World, ledger: PostgresLedger
+) -> None:
+    task = await world.listed([])
+    await fill(world, task, "skip", [(3, 1)])
+    void = await ledger.claim_finish(task, "f")
+    assert void is not None
+    await world.pool.execute("UPDATE run SET lease_until = 'epoch'")
+    finish = await ledger.claim_finish(task, "f")
+    assert finish is not None
+    assert await ledger.claim_record(task, "f", 5, finish=void) is None
+    assert await ledger.claim_record(task, "f", 5, finish=finish) is not None
+
+
 async def test_nobody_finishes_while_a_list_is_being_written(world: World, ledger: PostgresLedger) -> None:
     task = await world.listed([])
     await fill(world, task, "skip", [(100_000, 1)])
-    claim = await ledger.claim_record(task, "w", 5, final=False)
+    claim = await ledger.claim_record(task, "w", 5, finish=None)
     assert claim is not None
     assert not (await ledger.open_work())[0].finish
     assert await ledger.claim_finish(task, "f") is None

@@ -85,7 +85,7 @@ async def test_an_object_costs_little_more_than_its_key(world: World, ledger: Po
     done = await stored(world, every)
     finish = await ledger.claim_finish(task, "f")
     assert finish is not None
-    while record := await ledger.claim_record(task, "f", 1, final=True):
+    while record := await ledger.claim_record(task, "f", 1, finish=finish):
         assert await ledger.record_written(record, b"s" * 32)
     found = await ledger.end_run(finish)
     assert found is not None

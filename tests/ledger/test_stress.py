@@ -136,7 +136,7 @@ async def test_killed_workers_and_a_restarted_server_lose_and_double_nothing() -
             (),
             True,
         )
-        while record := await ledger.claim_record(task, "f", 1, final=True):
+        while record := await ledger.claim_record(task, "f", 1, finish=claim):
             assert await ledger.record_written(record, b"s" * 32)
         ended = await ledger.end_run(claim)
         assert ended is not None

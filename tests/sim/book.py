@@ -74,10 +74,10 @@ class Book:
         return await self._call(partial(self._model.claim_unit, task_id, worker, self._id(), large=large))
 
     async def claim_record(
-        self, task_id: TaskId, worker: str, now_ms: int, *, final: bool
+        self, task_id: TaskId, worker: str, now_ms: int, *, finish: RunClaim | None
     ) -> RecordClaim | None:
         return await self._call(
-            partial(self._model.claim_record, task_id, worker, now_ms, self._id(), final=final)
+            partial(self._model.claim_record, task_id, worker, now_ms, self._id(), finish=finish)
         )
 
     async def claim_finish(self, task_id: TaskId, worker: str) -> RunClaim | None:
@@ -209,18 +209,20 @@ class Book:
         except asyncio.CancelledError:
             if world.random.random() < 0.5:
                 with suppress(JournalError):
-                    self._committed(effect)
+                    self._unheard(effect)
             raise
         if fault == "away":
+            self._estranged()
             raise Away
         if fault == "failed":
             await pause(world.random.random())
+        if fault == "away_after":
+            self._unheard(effect)
+            raise Away
         answer = self._committed(effect)
         if dies:
             process.kill()
             raise asyncio.CancelledError
-        if fault == "away_after":
-            raise Away
         if fault == "unknown":
             await pause(world.random.random())
             answer = self._committed(effect)
@@ -232,7 +234,17 @@ class Book:
         if left > 0:
             await pause(min(left, PATIENCE))
             if left > PATIENCE:
+                self._estranged()
                 raise Away
+
+    def _unheard(self, effect: Callable[[], Any]) -> None:
+        """It happens, and who has asked is never told."""
+        self._estranged()
+        self._committed(effect)
+
+    def _estranged(self) -> None:
+        """It has claimed what it does not know of, or could not give back what it has."""
+        self._process.estranged_until = self._world.loop.time() + self._world.plan.lease_seconds
 
     def _committed(self, effect: Callable[[], T]) -> T:
         answer = effect()

@@ -10,10 +10,12 @@ from engine.states import TaskStatus
 from ledger.values import TaskId
 from tests.ledger.model_rows import RecordRow, RunRow, TaskRow
 from tests.sim.steps import RunSeen, Steps
-from tests.sim.weather import STORE
+from tests.sim.weather import LEDGER, STORE
 
 # What a task is told before it has planned anything: nothing that the storm did.
 FOR_GOOD = frozenset({"TRF.0024", "TRF.0025", "TRF.0026", "TRF.0012", "TRF.0017", "S3M.1042", "S3M.1044"})
+# What makes an object change hands between its write and the note of it.
+DISOWNING = (*LEDGER, "kill", "freeze", "cut_off", "stop_worker", "pause", "outage", "revoked", "zombie")
 
 
 class Checks(Steps):
@@ -121,6 +123,8 @@ class Checks(Steps):
         if one.kind == "skip" and one.evidence == "exists" and there is None:
             self.complain("P-08", f"{target!r} is skipped as existing and does not exist")
         self._rules(one, target)
+        if one.evidence == "exists" and self._only_ours(target):
+            self.complain("P-13", f"{target!r} is skipped as existing, and nobody but us has written it")
         if one.kind != "ok":
             return
         if one.evidence not in ("wire", "provider", "e2e"):
@@ -149,6 +153,18 @@ class Checks(Steps):
         same = there is not None and there[0].info.size == info.size
         if one.evidence == "size_last_modified" and not same and target not in self.intruded:
             self.complain("P-08", f"{target!r} is skipped as the same and has another size")
+
+    def _only_ours(self, target: bytes) -> bool:
+        """Whether one owner has written what stands there, from a source that never changed, and could tell so."""
+        world = self._world
+        if world.plan.poison or world.weather.levels["fuse"]:
+            return False
+        if any(world.weather.seen[kind] for kind in DISOWNING):
+            return False
+        by = {version.by for version in world.destination.history.get(target, [])}
+        first = all(run_no == 1 for _, run_no in self._runs)
+        told = not world.plan.opaque_destination and len(self._versions(target)) == 1
+        return first and told and bool(by) and not by & {"owner", "intruder"}
 
     def _last_said(self, one: Outcome) -> bool:
         """Whether no other outcome speaks of the key: then the destination holds what this one says."""

@@ -62,9 +62,10 @@ class Happenings:
         """SIGTERM: within three seconds it holds nothing any more."""
         began = self._world.loop.time()
         assert process.worker is not None
-        before = self._world.checks.disturbances(process)
+        before, estranged_until = self._world.checks.disturbances(process), process.estranged_until
         await process.worker.stop()
-        self._world.checks.stopped(process, began, before)
+        if estranged_until <= self._world.loop.time():
+            self._world.checks.stopped(process, began, before)
         process.kill()
 
     def _freeze(self) -> None:

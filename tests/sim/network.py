@@ -90,8 +90,14 @@ class Remote:
     ) -> Written:
         await self._paced(Operation.PUT, key, block, pace)
         sent = self._on_the_way(block)
+        # What a store takes unseen and long after all answers, damaged, nobody can notice.
+        late = sent is block or self._bucket.traits.md5_enforced
         return await self._call(
-            Operation.PUT, key, lambda: now_done(self._bucket.put(key, sent, options, condition)), len(block)
+            Operation.PUT,
+            key,
+            lambda: now_done(self._bucket.put(key, sent, options, condition)),
+            len(block),
+            late=late,
         )
 
     async def create_upload(self, key: bytes, options: WriteOptions) -> str:
@@ -151,7 +157,10 @@ class Remote:
         other = flipped(block)
         return other if self._bucket.traits.md5_enforced else self._world.hashed(bytes(other.data))
 
-    async def _call(self, operation: Operation, key: bytes, effect: Callable[[], T], size: int = 0) -> T:
+    async def _call(
+        self, operation: Operation, key: bytes, effect: Callable[[], T], size: int = 0, *, late: bool = True
+    ) -> T:
+        """One request; `late`: it may land when nobody waits for it any more."""
         process, world = self._process, self._world
         dies = process.enter()
         world.step()
@@ -162,18 +171,20 @@ class Remote:
         process.bytes_in_air += size
         world.checks.in_air(process, self._bucket)
         try:
-            return await self._exchange(operation, key, effect, dies=dies)
+            return await self._exchange(operation, key, effect, dies=dies, late=late and operation in WRITES)
         finally:
             process.in_air[self.name] -= 1
             process.bytes_in_air -= size
 
-    async def _exchange(self, operation: Operation, key: bytes, effect: Callable[[], T], *, dies: bool) -> T:
+    async def _exchange(
+        self, operation: Operation, key: bytes, effect: Callable[[], T], *, dies: bool, late: bool
+    ) -> T:
         world = self._world
         fault = world.weather.store("refused", "lost", "zombie", "throttled", "corrupted")
         try:
             await pause(world.latency())
         except asyncio.CancelledError:
-            if operation in WRITES and world.random.random() < 0.5:
+            if late and world.random.random() < 0.5:
                 self._later(operation, key, effect)
             raise
         refusal = world.refusal(self._bucket, self._task_id, operation, key)
@@ -188,7 +199,7 @@ class Remote:
             case "corrupted":
                 raise Corrupted(Meaning.BROKEN_ANSWER, operation, status=200)
             case "zombie":
-                if operation in WRITES:
+                if late:
                     self._later(operation, key, effect)
                 raise Unavailable(Meaning.UNAVAILABLE, operation)
         answer = self._landed(operation, key, effect)

@@ -23,7 +23,7 @@ SIZES: dict[str, dict[str, object]] = {
     "workers.transfer.runs": {"RUN_ROWS": 3},
     "workers.transfer.streaks": {"SUSPICIOUS": 6},
     "workers.transfer.context": {"LEAST": 8},
-    "workers.transfer.multipart": {"SKEW_MS": 2_000},
+    "workers.transfer.strays": {"SKEW_MS": 2_000},
     "workers.transfer.worker": {"TICK": 0.7},
     "workers.transfer.board": {"REFRESH": 0.8},
     "workers.transfer.calls": {"THROTTLED_FOR": 20.0},

@@ -257,8 +257,6 @@ class Steps:
         model, now = self._world.model, self._world.loop.time()
         if process.dead or before[1] or before != self.disturbances(process):
             return
-        if self._world.weather.seen["away_after"]:
-            return  # It may have claimed something without ever hearing of it.
         if now - began > STOPS_WITHIN + 0.1:
             self.complain("F56", f"{process.name} took {now - began:.1f} s to stop")
         held = [one for task in model.tasks for one in model.leases(task) if one.worker == process.name]

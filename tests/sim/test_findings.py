@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from engine.failures import Operation
 from engine.spec import ConsistencyCheck, ListFile, OverwriteMode, TaskSpec, TaskType
 from engine.states import TaskStatus
-from ledger.values import TaskId
+from ledger.values import Fence, Leased, TaskId
 from tests.sim.checks import Checks
 from tests.sim.draws import Plan, drawn
-from tests.sim.loop import VirtualLoop
+from tests.sim.loop import VirtualLoop, pause
 from tests.sim.sizes import SINGLE, shrink
 from tests.sim.weather import KINDS, Weather
 from tests.sim.world import World
+from workers.transfer.leases import LeaseKeeper
 
 TASK = TaskId(100)
 Happening = Callable[[World], object]
@@ -119,6 +122,26 @@ def test_a_write_that_is_tried_again_ends_with_its_lease(seed: int) -> None:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(8))
+def test_a_completion_that_is_tried_again_ends_with_its_lease(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, cut = Checks.begins, []
+
+    def cuts(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        if given[3] is Operation.COMPLETE_UPLOAD and not cut:
+            cut.append(given[0])
+            given[0].cut_until = self._world.loop.time() + 15
+            self._world.outages[given[1].name] = self._world.loop.time() + 15
+
+    monkeypatch.setattr(Checks, "begins", cuts)
+    world = seen(plan(b"large"), seed=seed)
+    assert cut
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("small")
 def test_a_stop_leaves_nothing_to_owners_who_come_back() -> None:
     stopped: list[TaskStatus] = []
     world = seen(
@@ -202,3 +225,104 @@ def test_a_group_that_is_stopped_while_its_lists_are_read_pauses_at_once(hundred
             world.model.stop(TASK)
 
     seen(made, (hundredths / 100, stop), size=9)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_pause_ends_the_asking_for_an_upload_that_goes_on_by_itself(seed: int) -> None:
+    def unreachable(world: World) -> None:
+        world.patient = False
+        world.outages[world.destination.name] = world.loop.time() + 6
+
+    def stop(world: World) -> None:
+        if world.model.tasks[TASK].running:
+            world.model.stop(TASK)
+
+    world = seen(plan(b"large", lease=20.0), (0.1, unreachable), (1.5, stop), seed=seed)
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED
+
+
+def test_a_lease_that_is_given_up_is_left_to_others() -> None:
+    loop, renewed = VirtualLoop(), list[tuple[Fence, ...]]()
+
+    class Ledger:
+        lease_seconds = 3.0
+
+        async def renew(self, fences: tuple[Fence, ...]) -> frozenset[Fence]:
+            renewed.append(fences)
+            return frozenset(fences)
+
+    class Clock:
+        def monotonic(self) -> float:
+            return loop.time()
+
+        async def sleep(self, seconds: float) -> None:
+            await pause(seconds)
+
+    keeper = LeaseKeeper(Ledger(), Clock())  # type: ignore[arg-type]  # all that it asks for
+    kept, lost = (
+        keeper.hold(Fence(Leased.UNIT, TASK, 1, row, 1, UUID(int=row)), loop.time()) for row in (1, 2)
+    )
+    lost.gone.set()
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(keeper.run(), 10)
+
+    loop.run_until_complete(run())
+    loop.close()
+    assert len(renewed) > 5
+    assert set(renewed) == {(kept.fence,)}
+
+
+@pytest.mark.usefixtures("small")
+def test_a_completion_whose_answer_is_lost_is_no_object_of_somebody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begins, left = Checks.begins, ["lost"]
+    asked: list[Operation] = []
+
+    def notes(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        asked.append(given[3])
+
+    def strike(kinds: tuple[str, ...]) -> str:
+        completing = asked[-1:] == [Operation.COMPLETE_UPLOAD] and "lost" in kinds
+        return left.pop() if completing and left else ""
+
+    monkeypatch.setattr(Checks, "begins", notes)
+    world = seen(plan(b"large", overwrite=OverwriteMode.NO_OVERWRITE), strike=strike)
+    assert not left
+    assert world.model.counters[TASK, 1]["ok"] == 1
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("conditional", [True, False])
+def test_what_comes_between_the_look_and_the_write_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch, *, conditional: bool
+) -> None:
+    begins, reads, intruded = Checks.begins, Checks.read_begins, []
+
+    def intrudes(world: World, key: bytes) -> None:
+        if not intruded:
+            intruded.append(key)
+            world.destination.set(key, b"theirs", "intruder")
+
+    def at_the_write(self: Checks, *given: Any) -> None:
+        begins(self, *given)
+        if conditional and given[3] is Operation.PUT and given[4] == b"a":
+            intrudes(self._world, given[4])
+
+    def at_the_read(self: Checks, *given: Any) -> None:
+        reads(self, *given)
+        if not conditional:
+            intrudes(self._world, given[2])
+
+    monkeypatch.setattr(Checks, "begins", at_the_write)
+    monkeypatch.setattr(Checks, "read_begins", at_the_read)
+    made = plan(b"a", overwrite=OverwriteMode.NO_OVERWRITE)
+    made.destination = replace(made.destination, conditional_put=conditional)
+    world = seen(made, size=9)
+    assert intruded
+    assert world.destination.at(b"a")[1] == b"theirs"  # type: ignore[index]
+    assert world.model.counters[TASK, 1]["skip"] == 1

@@ -56,6 +56,7 @@ async def halt(ledger: ClaimLedger, lease: Lease, code: str, message: str) -> No
 
 async def give_back(ledger: ClaimLedger, lease: Lease, *, delay: float = 0.0) -> None:
     """Claimable by others at once, or after `delay` seconds."""
+    lease.closed = True
     if not lease.lost:
         await ledger.release(lease.fence, delay=delay)
 

@@ -77,7 +77,7 @@ class Finish:
         while True:
             asked_at = context.clock.monotonic()
             claim = await context.ledger.claim_record(
-                context.facts.task_id, self._worker, context.clock.now_ms(), final=True
+                context.facts.task_id, self._worker, context.clock.now_ms(), finish=self._claim
             )
             if claim is None:
                 return

@@ -16,13 +16,17 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One held fence. `deadline` is monotonic: when the lease ends if nothing renews it."""
+    """One held fence. `deadline` is monotonic: when the lease ends if nothing renews it.
+
+    `closed`: it is being given back; what still goes on beside the job begins no request any more.
+    """
 
     fence: Fence
     deadline: float
     margin: float
     clock: Clock
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
 
     @property
     def lost(self) -> bool:
@@ -35,6 +39,8 @@ class Lease:
 
     def check(self) -> None:
         """Raise LeaseLost unless a write may still be begun."""
+        if self.closed:
+            raise LeaseLost
         if not self.usable():
             self.gone.set()
             raise LeaseLost
@@ -77,12 +83,12 @@ class LeaseKeeper:
         """For ever: renew, and declare lost what the ledger no longer knows or what could not be renewed in time."""
         while True:
             await self._clock.sleep(self._ledger.lease_seconds / 5)
-            if self._held:
-                await self._renew()
+            # What is given up is left to others, however long its job takes to end.
+            if held := {fence: lease for fence, lease in self._held.items() if not lease.lost}:
+                await self._renew(held)
 
-    async def _renew(self) -> None:
+    async def _renew(self, held: dict[Fence, Lease]) -> None:
         sent_at = self._clock.monotonic()
-        held = dict(self._held)
         try:
             async with asyncio.timeout(self._ledger.lease_seconds / 2):
                 ours = await self._ledger.renew(tuple(held))

@@ -151,7 +151,7 @@ class LargeCopy:
             raise
 
     async def _disowned(self, planned: UploadRow, creating: asyncio.Task[str]) -> None:
-        with suppress(StoreError):
+        with suppress(StoreError, LeaseLost):
             upload_id = await creating
             await self._context.destination(lambda: self._store.abort_upload(planned.dst_key, upload_id))
 

@@ -89,9 +89,9 @@ class ClaimLedger(Protocol):
     async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None: ...
     async def claim_unit(self, task_id: TaskId, worker: str, *, large: bool) -> UnitClaim | None: ...
     async def claim_record(
-        self, task_id: TaskId, worker: str, now_ms: int, *, final: bool
+        self, task_id: TaskId, worker: str, now_ms: int, *, finish: RunClaim | None
     ) -> RecordClaim | None:
-        """A record that is planned but unwritten, or a new one over ≥ 100,000 skip lines (`final`: over any rest)."""
+        """A record that is planned but unwritten, or a new one over ≥ 100,000 skip lines (`finish`: over any rest)."""
         ...
 
     async def claim_finish(self, task_id: TaskId, worker: str) -> RunClaim | None:

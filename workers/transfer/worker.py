@@ -231,7 +231,7 @@ class Worker:
         )  # fmt: skip
 
     async def _claim_record(self, task_id: TaskId) -> RecordClaim | None:
-        return await self._ledger.claim_record(task_id, self.name, self._clock.now_ms(), final=False)
+        return await self._ledger.claim_record(task_id, self.name, self._clock.now_ms(), finish=None)
 
     async def _prepare(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, RunClaim)
