@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -87,7 +88,9 @@ class Service:
         sent = {"Content-Type": "application/json", **(headers or {})}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, content, sent)
+            # Who sends too much may be answered before he has sent it all.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, content, sent)
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             found = Answer(answer.status, answer.read(), names)
