@@ -135,8 +135,10 @@ class Probes:
             await self._abort(key, await creating)
 
     async def _abort(self, key: bytes, upload: str) -> None:
-        with suppress(StoreError):
+        try:
             await self._context.destination(lambda: self._store.abort_upload(key, upload))
+        except StoreError as error:
+            log.warning("probe_left", extra={"key": key, "upload": upload, "why": str(error)})
 
     async def _created(self, key: bytes) -> str:
         """A new upload; those of answers that were lost are aborted."""
