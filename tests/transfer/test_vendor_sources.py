@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.endpoints import parse_endpoints
 from connectors.locations import Credentials
+from connectors.s3.dialects import DIALECTS
 from connectors.wire import Wire
 from engine.spec import CloudType, SourceNode
 from ledger.pool import Pool
@@ -229,3 +230,18 @@ async def test_a_large_object_that_was_torn_on_the_way_is_copied_anew(database_u
         assert world.destination.get("into", b"large") == body
         (line,) = world.records("success")
         assert line.split(b"\t")[4] == b"e2e"
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.dialect)
+async def test_tags_and_a_missing_content_type_travel_from_who_has_them(
+    database_url: str, vendor: Vendor
+) -> None:
+    tags = {f"name-{n}": f"value {n}+/=" for n in range(10)} if DIALECTS[vendor.dialect].traits.tags else {}
+    async with opened(database_url, vendor) as world:
+        world.source.put(vendor.bucket, b"tagged", b"x", tags=tags)
+        world.source.put(vendor.bucket, b"typeless", b"x", headers={"content-type": ""})
+        source = SourceNode(vendor.cloud, vendor.region, "from", app_id=vendor.app_id, object_keys=("",))
+        ended = await world.migrate(replace(SPEC, source=source, enable_metadata_migration=True))
+        assert (ended.status, ended.tally()) == (5, (2, 2, 0, 0)), ended.outcomes
+        assert world.destination.info("into", b"tagged")["tags"] == tags
+        assert world.destination.info("into", b"typeless")["headers"] == {}
