@@ -1,5 +1,6 @@
 """How an object is cut: parts of a multipart upload, and pieces of a body under a bandwidth limit."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,12 @@ MIN_PIECE: Final = 64 << 10
 # Room below the usual 10,000 for an object that grows between listing and reading.
 _AIMED_PARTS: Final = 9000
 _SMALL_STREAM_PARTS: Final = 1000
+
+# Part sizes that uploaders choose by default, the usual ones first; what was uploaded so is cut so again.
+_USUAL: Final = tuple(n * MIB for n in (8, 16, 5, 64, 50, 10, 15, 32, 20, 25, 9, 6, 7, 12, 48))
+
+
+_COMPOSITE: Final = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 
 class TooLarge(ValueError):
@@ -33,19 +40,29 @@ class PartPlan:
         return start, min(self.part_size, self.size - start)
 
 
-def plan_parts(size: int, *, min_part: int, max_part: int, max_parts: int) -> PartPlan:
+def plan_parts(size: int, *, min_part: int, max_part: int, max_parts: int, uploaded: int = 0) -> PartPlan:
     """Parts of 16 MiB, or as much more as keeps them near 9,000, in whole MiB, within the store's limits.
 
+    What was `uploaded` in so many parts is cut as it probably was: then the two ETags agree if all bytes do.
     Raises TooLarge when no plan exists, ValueError for a negative size.
     """
     if size < 0:
         raise ValueError(f"size {size}")
     wanted = max(SINGLE_MAX, min_part, _up_to_mib(_divided(size, min(_AIMED_PARTS, max_parts))))
-    part_size = min(wanted, max_part)
+    likely = (
+        one for one in _USUAL if min_part <= one <= max_part and _divided(size, one) == uploaded <= max_parts
+    )
+    part_size = next(likely, min(wanted, max_part))
     count = max(1, _divided(size, part_size))
     if count > max_parts:
         raise TooLarge(f"{size} bytes are more than {max_parts} parts of {max_part} bytes")
     return PartPlan(size, part_size, count)
+
+
+def parts_of_etag(etag: str) -> int:
+    """How many parts an object was uploaded in, 0 when its ETag does not say."""
+    found = _COMPOSITE.fullmatch(etag)
+    return int(found[1]) if found else 0
 
 
 def stream_part(number: int, *, min_part: int, max_part: int, max_parts: int) -> int:

@@ -232,8 +232,8 @@ def test_what_the_worker_wrote_after_it_woke_up_has_changed_nothing(stage: Stage
     """Not one row of tasks, counters, units, ranges, lists, uploads or segments."""
     assert stage.after == stage.before
     assert "lease_lost" in stage.log
-    # Statements and sessions that the play itself cut off are no failures of the worker.
-    cut_off = ("hold()", "server closed the connection", "terminating connection")
+    # Statements and sessions that the play itself held or cut off are no failures of the worker.
+    cut_off = ("hold()", "server closed the connection", "terminating connection", "due to lock timeout")
     failed = [line for line in stage.log.splitlines() if "job_failed" in line]
     assert [line for line in failed if not any(words in line for words in cut_off)] == []
     assert stage.site.task(next(iter(stage.tasks.values())))["status"] == 5

@@ -46,6 +46,7 @@ async def test_a_bad_read_is_noticed_and_repeated(world: World, fault: dict[str,
         {"op": "get", "ignore_range": True},
         {"op": "get", "content_range": "bytes 0-9/10"},
         {"op": "get", "truncate": 5_000},
+        {"op": "get", "flip": 777},
         {"op": "upload_part", "lost_answer": True},
         {"op": "upload_part", "reset_in": 100_000},
         {"op": "complete", "lost_answer": True},
@@ -62,6 +63,7 @@ async def test_a_large_object_survives(world: World, fault: dict[str, Any]) -> N
     ended = await world.migrate()
     assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
     assert world.destination.get("into", b"large") == LARGE
+    assert [line.split(b"\t")[4] for line in world.records("success")] == [b"e2e"]
     assert world.destination.uploads("into") == []
 
 
@@ -84,12 +86,15 @@ async def test_a_write_with_a_lost_answer_is_one_object(world: World, fault: dic
     assert world.destination.get("into", b"object") == SMALL
 
 
-async def test_a_byte_that_is_always_flipped_is_never_counted_good(world: World) -> None:
-    world.source.put("from", b"object", SMALL)
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+async def test_a_byte_that_is_always_flipped_is_never_counted_good(world: World, body: bytes) -> None:
+    world.source.put("from", b"object", body)
     world.source.faults.add(op="get", flip=777)
     ended = await world.migrate()
     assert (ended.status, ended.tally()) == (4, (1, 0, 0, 1))
+    assert [line.split(b"\t")[0] for line in world.records("failed")] == [b"GET_SRC_OBJ_FAILURE"]
     assert world.data_keys() == []
+    assert world.destination.uploads("into") == []
 
 
 @pytest.mark.check(32)

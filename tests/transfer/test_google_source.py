@@ -115,13 +115,12 @@ async def test_a_whole_bucket_arrives_in_obs(database_url: str) -> None:
 
 
 def _check_evidence(world: World, count: int) -> None:
-    """The MD5 of the source proves all but what is large or has none."""
+    """The MD5 of the source proves all but what has none."""
     lines = [line.split(b"\t") for line in world.records("success")]
     weaker = {line[2] for line in lines if line[4] != b"e2e"}
     assert len(lines) == count
     assert {line[4] for line in lines} == {b"e2e", b"provider"}
-    large = {b"size/%d" % size for size in (16 * MIB + 1, 33 * MIB)}
-    assert weaker == large | {b"rich/large-gzip", b"composed/small", b"composed/large"}
+    assert weaker == {b"composed/small", b"composed/large"}
 
 
 @pytest.mark.parametrize("times", [1, None])

@@ -1,13 +1,18 @@
 """A whole task, from listing to records."""
 
+import asyncio
 import gzip
 import hashlib
+import io
 from dataclasses import replace
 
+import boto3
 import pytest
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
 
 from engine.spec import CloudType, ListFile, SourceNode, TaskType
-from tests.transfer.world import SPEC, World
+from tests.transfer.world import AK, SK, SPEC, World
 
 MIB = 1 << 20
 # The 18 of clouds.md A1, and more that stores, parsers and shells stumble over.
@@ -91,6 +96,21 @@ async def test_sizes_around_a_part_are_identical(world: World, size: int) -> Non
     if parts > 1:
         assert written.requests("initiate|upload_part|complete", prefix="") == parts + 2
     assert world.destination.uploads("into") == []
+
+
+async def test_what_was_uploaded_in_parts_is_compared_by_its_parts(world: World) -> None:
+    body = hashlib.shake_128(b"in parts").digest(40 * MIB)
+    client = boto3.client(
+        "s3", endpoint_url=world.source.url, aws_access_key_id=AK, aws_secret_access_key=SK,
+        region_name="us-east-1", config=Config(s3={"addressing_style": "path"}),
+    )  # fmt: skip
+    chunks = TransferConfig(multipart_chunksize=8 * MIB)
+    await asyncio.to_thread(client.upload_fileobj, io.BytesIO(body), "from", "large", Config=chunks)
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0))
+    assert world.destination.get("into", b"large") == body
+    assert world.source.counters().requests("head|get", prefix="") == 5
+    assert [line.split(b"\t")[4] for line in world.records("success")] == [b"e2e"]
 
 
 @pytest.mark.check(36)

@@ -265,6 +265,34 @@ async def test_a_large_object_completed_before_a_crash_is_not_sent_again(world: 
     assert await world.pool.fetch_all("SELECT 1 FROM upload WHERE state <> 'closed'") == []
 
 
+@pytest.mark.parametrize(
+    ("flip", "sent"), [({}, 3), ({"times": 1, "flip": 777}, 6)], ids=["whole", "flipped"]
+)
+async def test_a_part_that_an_owner_before_us_sent_is_read_back_in_the_end(
+    world: World, flip: dict[str, Any], sent: int
+) -> None:
+    world.source.put("from", b"large", LARGE)
+    world.limits = Limits(parts=1)
+    if flip:
+        world.source.faults.add(op="get", key="large", **flip)
+    numbers: list[int] = []
+
+    def die_at_the_second(part: StoredPart) -> None:
+        numbers.append(part.number)
+        if len(numbers) == 2:
+            raise RuntimeError
+
+    watched(world).on_part = die_at_the_second
+    ended = await world.migrate()
+    assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
+    assert world.destination.get("into", b"large") == LARGE
+    assert [line.split(b"\t")[4] for line in world.records("success")] == [b"e2e"]
+    assert world.destination.counters().requests("upload_part", prefix="") == sent
+    assert world.destination.counters().requests("get", prefix="") == 3
+    assert world.destination.uploads("into") == []
+    assert await world.pool.fetch_all("SELECT 1 FROM upload WHERE state <> 'closed'") == []
+
+
 async def test_the_first_part_leaves_the_memory_when_it_is_sent(world: World) -> None:
     world.source.put("from", b"large", LARGE)
     world.limits = Limits(parts=1)

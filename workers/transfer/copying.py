@@ -35,6 +35,7 @@ from workers.transfer.suspicion import check_keys
 from workers.transfer.url_lists import KeyTurns, check_length, check_line
 from workers.transfer.url_streams import StreamCopy
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
+from workers.transfer.whole_md5 import Misread
 
 ROUNDS = 3
 # The store dropped an upload or a part of it behind our back: begun anew, all is well.
@@ -111,7 +112,7 @@ class Copier:
             subject = found if found.known or found.headed else await self._decider.source_seen(found)
             try:
                 return await self._once(subject)
-            except (Changed, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
+            except (Changed, Misread, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
                 found = await self._otherwise(subject, problem, last=last)
         raise AssertionError("the last round returns or raises")
 
@@ -127,6 +128,8 @@ class Copier:
                 return await self._decider.source_seen(subject)
             case PreconditionFailed() if not last:
                 return await self._decider.again(subject)
+            case Misread() if not last:
+                return subject
             case NotFound() | Rejected() if problem.meaning in UPLOAD_GONE and not last:
                 return subject
         raise problem

@@ -1,17 +1,24 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from connectors.errors import Changed, NotFound, PreconditionFailed, Rejected, StoreError, Unavailable
-from connectors.objects import Block, ObjectHead, Part, WriteOptions, Written
+from connectors.errors import (
+    Changed,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    StoreError,
+    Unavailable,
+)
+from connectors.objects import Block, ByteRange, Guard, ObjectHead, Part, WriteOptions, Written
 from engine.evidence import multipart_etag
 from engine.failures import Meaning, Operation
-from engine.parts import PartPlan, plan_parts
+from engine.parts import PartPlan, parts_of_etag, plan_parts
 from engine.sums import combine_crc64
 from ledger.values import StoredPart, UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
@@ -24,6 +31,7 @@ from workers.transfer.strays import abort_recorded, nameless
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
 from workers.transfer.verdicts import Contradicted, Landing
+from workers.transfer.whole_md5 import Misread, WholeMd5, md5_of, told_md5
 
 Completed = tuple[Landing, UploadRow]
 
@@ -37,8 +45,8 @@ class LargeCopy:
         self._claim = claim
         self._budget = budget
         self._store = context.pair.destination
-        # The CRC64 of each whole source, by the object's place in the unit, as the answers to its reads tell it.
-        self._told: dict[int, int | None] = {}
+        # What the source says of each object, by its place in the unit, as the answers to its reads tell it.
+        self._heads: dict[int, ObjectHead] = {}
         # What could not come along, likewise; whoever goes on with an upload of others does not know it.
         self._left: dict[int, str] = {}
         # Uploads that were asked for by an owner before us and had not appeared when we looked.
@@ -51,23 +59,38 @@ class LargeCopy:
         """
         traits = self._store.traits
         plan = plan_parts(
-            subject.size, min_part=traits.min_part, max_part=traits.max_part, max_parts=traits.max_parts
+            subject.size,
+            min_part=traits.min_part,
+            max_part=traits.max_part,
+            max_parts=traits.max_parts,
+            uploaded=parts_of_etag(subject.etag),
         )
         row = await self._resumed(subject, plan)
         if isinstance(row, tuple):
-            return row
+            landing, row = row
+            return await self._proven(landing, row, plan), row
         first: dict[int, Block] = {}
         if row is None:
             row = await self._begun(subject, plan, first)
+        told = self._told_md5(subject) if first else ""
+        whole = WholeMd5() if told else None
         try:
-            stored = await self._upload(subject, plan, row, first)
+            stored = await self._upload(subject, plan, row, first, whole)
+            if whole is not None and whole.hexdigest() != told:
+                raise Misread
             await ready(subject)
             written = await self._complete(subject, row, stored)
             await self._abort_late(subject)
-        except (Changed, NotFound, PreconditionFailed, Rejected):
+        except (Changed, Misread, NotFound, PreconditionFailed, Rejected):
             await self.discard(row)
             raise
-        return await self._landing(subject, stored, written), row
+        landing = await self._landing(subject, stored, written)
+        if whole is not None:
+            return replace(landing, source_md5=told, md5=told), row
+        return await self._proven(landing, row, plan), row
+
+    def _told_md5(self, subject: Subject) -> str:
+        return told_md5(self._context.pair.source.traits, subject, self._heads[subject.idx])
 
     async def discard(self, row: UploadRow) -> None:
         """Abort an upload of ours, also one whose id never reached us."""
@@ -170,12 +193,17 @@ class LargeCopy:
         return upload_id
 
     async def _upload(
-        self, subject: Subject, plan: PartPlan, row: UploadRow, first: dict[int, Block]
+        self,
+        subject: Subject,
+        plan: PartPlan,
+        row: UploadRow,
+        first: dict[int, Block],
+        whole: WholeMd5 | None,
     ) -> list[StoredPart]:
         stored = {part.number: part for part in row.parts}
         missing = iter([number for number in range(1, plan.count + 1) if number not in stored])
         lanes = min(self._context.limits.parts, plan.count)
-        await together(self._lane(subject, plan, row, missing, stored, first) for _ in range(lanes))
+        await together(self._lane(subject, plan, row, missing, stored, first, whole) for _ in range(lanes))
         if len(stored) < plan.count:
             raise Stopped
         return [stored[number] for number in range(1, plan.count + 1)]
@@ -188,19 +216,26 @@ class LargeCopy:
         missing: Iterator[int],
         stored: dict[int, StoredPart],
         first: dict[int, Block],
+        whole: WholeMd5 | None,
     ) -> None:
         for number in missing:
             if self._context.stopping.is_set():
                 return
             self._lease.check()
-            part = await self._part(subject, plan, row, number, first.pop(number, None))
+            part = await self._part(subject, plan, row, number, first.pop(number, None), whole)
             # What the store has acknowledged is recorded even when the owner cuts us off now.
             if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
                 raise LeaseLost
             stored[number] = part
 
     async def _part(
-        self, subject: Subject, plan: PartPlan, row: UploadRow, number: int, block: Block | None
+        self,
+        subject: Subject,
+        plan: PartPlan,
+        row: UploadRow,
+        number: int,
+        block: Block | None,
+        whole: WholeMd5 | None,
     ) -> StoredPart:
         context = self._context
         start, length = plan.range(number)
@@ -208,6 +243,8 @@ class LargeCopy:
             if block is None:
                 block, _ = await self._read(subject, start, length)
             sent = block
+            if whole is not None:
+                await whole.take(number, sent.data)
             self._lease.check()
             part = await context.destination(
                 self._lease.under(
@@ -219,7 +256,7 @@ class LargeCopy:
 
     async def _read(self, subject: Subject, start: int, length: int) -> tuple[Block, ObjectHead]:
         block, head = await read_part(self._context, subject, start, length)
-        self._told[subject.idx] = head.crc64
+        self._heads[subject.idx] = head
         return block, head
 
     async def _complete(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
@@ -254,18 +291,38 @@ class LargeCopy:
     async def _landing(self, subject: Subject, stored: Sequence[StoredPart], written: Written) -> Landing:
         etag = multipart_etag([part.md5 for part in stored])
         crc = combine_crc64((part.crc64, part.size) for part in stored)
-        if subject.idx not in self._told and not subject.headed:
-            self._told[subject.idx] = await self._asked(subject)
-        told = self._told.pop(subject.idx, subject.crc64)
+        if subject.idx not in self._heads:
+            self._heads[subject.idx] = await self._asked(subject)
+        told = self._heads[subject.idx].crc64
         if told is not None and crc is None and written.crc64 is None:
             # A part was adopted, and nobody can say what the whole is: once more, with parts of our own.
             raise Contradicted(written.etag)
         left = self._left.pop(subject.idx, "")
-        return Landing(subject, written, etag, "", crc, told, left=left)
+        return Landing(subject, written, etag, "", crc, told, left=left, parts=True)
 
-    async def _asked(self, subject: Subject) -> int | None:
-        """The source's CRC64 where every part was read by an owner before us, who took it with him."""
+    async def _proven(self, landing: Landing, row: UploadRow, plan: PartPlan) -> Landing:
+        """Where an owner before us sent parts, and took the MD5 of what he read with him, the copy is read back."""
+        told = self._told_md5(landing.subject)
+        if not told:
+            return landing
+        if await md5_of(self._back(landing, plan)) != told:
+            await self._context.ledger.close_upload(row)
+            raise Contradicted(landing.written.etag)
+        return replace(landing, source_md5=told, md5=told)
+
+    async def _back(self, landing: Landing, plan: PartPlan) -> AsyncIterator[bytes | bytearray]:
+        context, written = self._context, landing.written
+        guard = Guard(written.etag, landing.subject.size, written.version)
+        for number in range(1, plan.count + 1):
+            start, length = plan.range(number)
+            async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
+                await context.take("read", length)
+                read = partial(self._store.read, landing.subject.dst_key, guard, ByteRange(start, length))
+                yield (await context.destination(self._lease.under(read), length)).data
+
+    async def _asked(self, subject: Subject) -> ObjectHead:
+        """What the source says where every part was read by an owner before us."""
         head = await self._context.source(lambda: self._context.pair.source.head(subject.listed.key))
         if head.info.etag != subject.etag:
             raise Changed(Meaning.CHANGED, Operation.HEAD)
-        return head.crc64
+        return head

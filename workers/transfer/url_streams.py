@@ -158,7 +158,7 @@ class StreamCopy(LargeCopy):
         await ready(subject)
         whole = replace(subject, size=source.received)
         written = await self._complete(whole, row, stored)
-        self._told[subject.idx] = source.head.crc64
+        self._heads[subject.idx] = source.head
         landing = await self._landing(whole, stored, written)
         md5 = source.md5.hexdigest() if source.md5 else ""
         told = replace(landing, subject=subject, md5=md5, source_md5=source.told, whole=source.framed)

@@ -30,7 +30,7 @@ class Landing:
     """What was sent and what was answered. `etag` is our hash in the destination's form, `md5` the whole's or "".
 
     `source_md5` is what the source tells beside its ETag, "" when it tells none; `left` names what of the source object
-    did not come along. `whole` False: nobody said that this was all of it.
+    did not come along. `parts`: it was put together from parts. `whole` False: nobody said that this was all of it.
     """
 
     subject: Subject
@@ -41,6 +41,7 @@ class Landing:
     source_crc64: int | None
     source_md5: str = ""
     left: str = ""
+    parts: bool = False
     whole: bool = True
 
 
@@ -48,7 +49,7 @@ def weigh(context: TaskContext, landing: Landing) -> Level:
     """How well the copy is proven. Raises Contradicted, or Inconsistent when OMS's check or the minimum fails."""
     spec, traits = context.facts.spec, context.pair.destination.traits
     subject, written, found = landing.subject, landing.written, context.found
-    etag_rule = "etag_is_md5" if landing.md5 else "etag_of_parts"
+    etag_rule = "etag_of_parts" if landing.parts else "etag_is_md5"
     proof = Proof(
         etag=landing.etag,
         md5=landing.md5,
@@ -60,7 +61,7 @@ def weigh(context: TaskContext, landing: Landing) -> Level:
         source_etag=landing.source_md5 or subject.etag,
         source_crc64=landing.source_crc64,
     )
-    told = traits.etag_is_md5 and (traits.composite_etag or landing.md5 != "")
+    told = traits.etag_is_md5 and (traits.composite_etag or not landing.parts)
     if contradicted(proof, etag_is_md5=told and found.holds(etag_rule)):
         raise Contradicted(written.etag)
     landed = Landed(

@@ -11,6 +11,7 @@ from engine.parts import (
     MIN_PIECE,
     SINGLE_MAX,
     TooLarge,
+    parts_of_etag,
     pieces,
     plan_parts,
     quarter_second_piece,
@@ -70,6 +71,30 @@ def test_parts_are_16_mib_while_that_is_enough(size, lengths):
 def test_parts_grow_with_the_object():
     assert plan_parts(9000 * SINGLE_MAX, **S3).part_size == 16 * MIB
     assert plan_parts(9000 * SINGLE_MAX + 1, **S3).part_size == 17 * MIB
+
+
+@given(st.integers(SINGLE_MAX + 1, 5 << 30), st.sampled_from([8, 16]))
+def test_what_was_uploaded_in_parts_of_a_usual_size_is_cut_so_again(size, mib):
+    count = -(-size // (mib * MIB))
+    plan = plan_parts(size, uploaded=count, **S3)
+    assert plan.count == count
+    assert plan.part_size == mib * MIB or plan.part_size == 8 * MIB
+    assert plan_parts(size, uploaded=9999, **S3).part_size == 16 * MIB
+
+
+@pytest.mark.parametrize(
+    ("etag", "parts"),
+    [
+        ("a" * 32, 0),
+        ("a" * 32 + "-17", 17),
+        ("a" * 32 + "-0", 0),
+        ("a" * 31 + "-3", 0),
+        ("0x8D1-2", 0),
+        ("", 0),
+    ],
+)
+def test_an_etag_of_parts_tells_how_many(etag, parts):
+    assert parts_of_etag(etag) == parts
 
 
 def test_what_no_plan_holds_is_too_large():
