@@ -9,6 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from connectors.memory import MemoryStore
+from connectors.objects import WriteOptions, Written
+from engine.evidence import multipart_etag
 from engine.failures import Operation
 from engine.spec import ConsistencyCheck, ListFile, OverwriteMode, TaskSpec, TaskType
 from engine.states import TaskStatus
@@ -169,6 +172,28 @@ def test_an_upload_that_a_dead_worker_completed_is_held_against_its_source(
     world = seen(plan(b"large"), strike=once("flipped"))
     assert deaths
     assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("small")
+def test_an_upload_whose_parts_landed_by_another_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = MemoryStore.complete_upload
+
+    async def outrun(self: MemoryStore, key: bytes, *rest: Any) -> Written:
+        if self._objects.get(key) is None:
+            data = b"".join(sent for _, (_, sent) in sorted(self._uploads[rest[0]].parts.items()))
+            etag = multipart_etag([bytes.fromhex(part.etag) for part in rest[1]])
+            self._store(key, data, etag, WriteOptions(), "another")
+        return await complete(self, key, *rest)
+
+    monkeypatch.setattr(MemoryStore, "complete_upload", outrun)
+    made = plan(b"large", overwrite=OverwriteMode.NO_OVERWRITE)
+    made.opaque_destination = False
+    made.destination = replace(
+        made.destination, etag_is_md5=True, conditional_put=True, conditional_complete=True
+    )
+    world = seen(made)
+    assert world.destination.at(b"large")[0].upload_id == "another"  # type: ignore[index]
+    assert world.destination.open_uploads == {}
 
 
 @pytest.mark.usefixtures("small")

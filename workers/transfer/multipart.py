@@ -274,6 +274,8 @@ class LargeCopy:
             written = await self._landed(subject, row, stored)
             if written is None:
                 raise error from error.__cause__
+            # Equal parts that came by an upload of an owner before us: ours is still open.
+            await context.destination(partial(self._store.abort_upload, row.dst_key, row.upload_id))
             return written
 
     async def _landed(self, subject: Subject, row: UploadRow, stored: Sequence[StoredPart]) -> Written | None:
