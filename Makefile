@@ -34,8 +34,12 @@ $(EMULATORS): $(READY) tests/emulators/package-lock.json
 demo: $(READY)  ## Migrates real files between two local stores through the API and compares them.
 	$(BIN)/python -m tests.demo
 
+# What starts whole installations and stops the time goes alone, the rest side by side.
+ALONE := tests/e2e tests/chaos
+
 test: $(READY) $(EMULATORS)  ## Every test.
-	$(BIN)/python -m pytest tests $(FLAGS)
+	$(BIN)/python -m pytest tests $(ALONE:%=--ignore=%) --numprocesses 2 --dist loadfile $(FLAGS)
+	$(BIN)/python -m pytest $(ALONE) $(FLAGS)
 
 check: $(READY)  ## Style, types, layers and the fast tests.
 	$(BIN)/ruff check .
