@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
@@ -36,6 +36,20 @@ from workers.transfer.whole_md5 import Misread, WholeMd5, md5_of, told_md5
 Completed = tuple[Landing, UploadRow]
 
 
+@dataclass(slots=True)
+class First:
+    """The first part, which is read before there is an upload. `held`: its place in memory, until it is sent."""
+
+    held: AsyncExitStack
+    block: Block | None = None
+
+    def take(self) -> Block:
+        """Let go of it; whoever takes it sends it."""
+        block, self.block = self.block, None
+        assert block is not None, "it is sent once"
+        return block
+
+
 class LargeCopy:
     """Uploads in parts for the objects of one unit."""
 
@@ -57,6 +71,12 @@ class LargeCopy:
 
         The upload's row is left for the caller to close. Raises StoreError (Changed ends the upload), LeaseLost.
         """
+        async with AsyncExitStack() as held:
+            return await self._copy(subject, ready, First(held))
+
+    async def _copy(
+        self, subject: Subject, ready: Callable[[Subject], Awaitable[None]], first: First
+    ) -> Completed:
         traits = self._store.traits
         plan = plan_parts(
             subject.size,
@@ -69,10 +89,9 @@ class LargeCopy:
         if isinstance(row, tuple):
             landing, row = row
             return await self._proven(landing, row, plan), row
-        first: dict[int, Block] = {}
         if row is None:
             row = await self._begun(subject, plan, first)
-        told = self._told_md5(subject) if first else ""
+        told = self._told_md5(subject) if first.block else ""
         whole = WholeMd5() if told else None
         try:
             stored = await self._upload(subject, plan, row, first, whole)
@@ -145,24 +164,31 @@ class LargeCopy:
             return None
         return StoredPart(part.number, part.etag, part.size, bytes.fromhex(part.etag), part.crc64)
 
-    async def _begun(self, subject: Subject, plan: PartPlan, first: dict[int, Block]) -> UploadRow:
+    async def _begun(self, subject: Subject, plan: PartPlan, first: First) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
-        async with context.allowed(plan.part_size), self._budget.hold(plan.part_size, context.facts.task_id):
-            first[1], head = await self._read(subject, *plan.range(1))
-            planned = await context.ledger.plan_upload(
-                self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
-            )
-            if planned is None:
-                raise LeaseLost
-            options = await write_options(context, subject, head)
-            self._left[subject.idx] = options.left
-            upload_id = await self._created_or_aborted(planned, options)
-            row = replace(planned, upload_id=upload_id, state="open")
-            if not await context.ledger.open_upload(self._claim, planned, upload_id):
-                await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
-                raise LeaseLost
-            return row
+        await first.held.enter_async_context(self._room(plan.part_size))
+        first.block, head = await self._read(subject, *plan.range(1))
+        planned = await context.ledger.plan_upload(
+            self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
+        )
+        if planned is None:
+            raise LeaseLost
+        options = await write_options(context, subject, head)
+        self._left[subject.idx] = options.left
+        upload_id = await self._created_or_aborted(planned, options)
+        row = replace(planned, upload_id=upload_id, state="open")
+        if not await context.ledger.open_upload(self._claim, planned, upload_id):
+            await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
+            raise LeaseLost
+        return row
+
+    @asynccontextmanager
+    async def _room(self, length: int) -> AsyncIterator[None]:
+        """A place in memory for so many bytes, when they are of use under the limit."""
+        context = self._context
+        async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
+            yield
 
     async def _created_or_aborted(self, planned: UploadRow, options: WriteOptions) -> str:
         """The new upload's id. Who is cut off while the store is asked aborts what comes of it: nobody else can."""
@@ -197,7 +223,7 @@ class LargeCopy:
         subject: Subject,
         plan: PartPlan,
         row: UploadRow,
-        first: dict[int, Block],
+        first: First,
         whole: WholeMd5 | None,
     ) -> list[StoredPart]:
         stored = {part.number: part for part in row.parts}
@@ -215,14 +241,14 @@ class LargeCopy:
         row: UploadRow,
         missing: Iterator[int],
         stored: dict[int, StoredPart],
-        first: dict[int, Block],
+        first: First,
         whole: WholeMd5 | None,
     ) -> None:
         for number in missing:
             if self._context.stopping.is_set():
                 return
             self._lease.check()
-            part = await self._part(subject, plan, row, number, first.pop(number, None), whole)
+            part = await self._part(subject, plan, row, number, first, whole)
             # What the store has acknowledged is recorded even when the owner cuts us off now.
             if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
                 raise LeaseLost
@@ -234,24 +260,28 @@ class LargeCopy:
         plan: PartPlan,
         row: UploadRow,
         number: int,
-        block: Block | None,
+        first: First,
         whole: WholeMd5 | None,
     ) -> StoredPart:
-        context = self._context
         start, length = plan.range(number)
-        async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
-            if block is None:
-                block, _ = await self._read(subject, start, length)
-            sent = block
-            if whole is not None:
-                await whole.take(number, sent.data)
-            self._lease.check()
-            part = await context.destination(
-                self._lease.under(
-                    lambda: self._store.put_part(row.dst_key, row.upload_id, number, sent, context.pace())
-                ),
-                length,
-            )
+        if number == 1 and first.block:
+            async with first.held:
+                return await self._sent(row, number, first.take(), whole)
+        async with self._room(length):
+            block, _ = await self._read(subject, start, length)
+            return await self._sent(row, number, block, whole)
+
+    async def _sent(self, row: UploadRow, number: int, block: Block, whole: WholeMd5 | None) -> StoredPart:
+        if whole is not None:
+            await whole.take(number, block.data)
+        context, length = self._context, len(block)
+        self._lease.check()
+        part = await context.destination(
+            self._lease.under(
+                lambda: self._store.put_part(row.dst_key, row.upload_id, number, block, context.pace())
+            ),
+            length,
+        )
         return StoredPart(number, part.etag, length, block.md5, block.crc64)
 
     async def _read(self, subject: Subject, start: int, length: int) -> tuple[Block, ObjectHead]:
@@ -317,7 +347,7 @@ class LargeCopy:
         guard = Guard(written.etag, landing.subject.size, written.version)
         for number in range(1, plan.count + 1):
             start, length = plan.range(number)
-            async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
+            async with self._room(length):
                 await context.take("read", length)
                 read = partial(self._store.read, landing.subject.dst_key, guard, ByteRange(start, length))
                 yield (await context.destination(self._lease.under(read), length)).data
