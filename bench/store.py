@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,9 @@ from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.model import Properties, Version
 from tests.storeserver.protocol import Connection
 from tests.storeserver.service import Service
+
+# As AWS's own tools upload what is larger.
+UPLOADED_PART = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,16 @@ def _fill(service: Service, bucket: str, objects: Objects) -> None:
     sink.feed(bytes(objects.size))
     body, now = sink.finish(), service.now()
     target = service.storage.buckets[bucket]
+    etag = body.md5 if objects.size <= UPLOADED_PART else _etag_of_parts(objects.size)
     for number in range(objects.count):
-        service.storage.put(target, Version(objects.key(number), body, body.md5, now, Properties(), ""))
+        service.storage.put(target, Version(objects.key(number), body, etag, now, Properties(), ""))
+
+
+def _etag_of_parts(size: int) -> str:
+    """Of zeros that were uploaded in parts."""
+    lengths = [min(UPLOADED_PART, size - start) for start in range(0, size, UPLOADED_PART)]
+    md5s = b"".join(hashlib.md5(bytes(length)).digest() for length in lengths)  # noqa: S324
+    return f"{hashlib.md5(md5s).hexdigest()}-{len(lengths)}"  # noqa: S324
 
 
 async def _serve(contents: Contents) -> None:
