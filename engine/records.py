@@ -11,6 +11,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from engine.outcomes import Outcome
 
 LINES_PER_FILE: Final = 100_000
+# So many lists of skipped objects are written together while a task is still listing.
+LISTS_TOGETHER: Final = 8
 CONTENT_TYPE: Final = "text/plain"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg.rows import DictRow
 
 from engine import spec
-from engine.records import LINES_PER_FILE
+from engine.records import LINES_PER_FILE, LISTS_TOGETHER
 from engine.states import TaskStatus
 from engine.windows import parse_policy
 from ledger.leasing import Leasing
@@ -30,12 +30,14 @@ _RUN_FREE = "r.lease_until <= clock_timestamp()"
 _NO_LIST_HELD = f"""NOT EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                                 AND x.lease_until > clock_timestamp())"""
 _ALL_DONE = f"{none('unit', _OPEN, UNIT_ORDER)} AND {none('key_range', _OPEN, RANGE_ORDER)}"
+_RANGES_DONE = none("key_range", _OPEN, RANGE_ORDER)
+# While ranges are open, listing comes first: lists wait until they are some.
 _SKIPS_TO_WRITE = f"""coalesce((SELECT sum(x.skip) FROM counter x WHERE {_OF_RUN}), 0)
-  - coalesce((SELECT sum(x.lines) FROM record x WHERE {_OF_RUN} AND x.kind = 'skip'), 0) >= {LINES_PER_FILE}"""
+  - coalesce((SELECT sum(x.lines) FROM record x WHERE {_OF_RUN} AND x.kind = 'skip'), 0)
+  >= {LINES_PER_FILE} * CASE WHEN {_RANGES_DONE} THEN 1 ELSE {LISTS_TOGETHER} END"""
 _LIST_LEFT = f"""EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                          AND x.lease_until <= clock_timestamp())"""
 
-_RANGES_DONE = none("key_range", _OPEN, RANGE_ORDER)
 _ENOUGH = f"""EXISTS (SELECT FROM task_group g WHERE g.id = t.group_id
   AND (SELECT sum(x.listed) >= g.task_objects OR sum(x.listed_bytes) >= g.task_bytes FROM counter x WHERE {_OF_RUN}))"""
 _CUT = f"r.phase = 'active' AND {_RUN_FREE} AND ({_RANGES_DONE} OR {_ENOUGH})"

@@ -26,6 +26,7 @@ from tests.chaos.workload import Workload
 
 WORKERS = 4
 FINISH_SECONDS = 180.0
+SHOWN = 50
 # Sentences of the engine's logs that no fault may bring about.
 NEVER = ("run_does_not_add_up", "JournalError", "loop_stands_still")
 COPIED = "SELECT task_id, run_no, sum(ok)::bigint AS ok FROM counter GROUP BY task_id, run_no"
@@ -121,6 +122,7 @@ class Report:
             for what, seconds in self.slowest.items()
         ]
         lines.append(", ".join(f"{what} {number}" for what, number in counts.items()))
+        lines += self.unsafe()[:SHOWN]
         return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from engine.records import LINES_PER_FILE
+from engine.records import LINES_PER_FILE, LISTS_TOGETHER
 from engine.states import TaskStatus
 from ledger.rows import MOST_AHEAD, MOST_UNCUT
 from ledger.values import (
@@ -182,7 +182,9 @@ class Claims(Book):
         if any(one.state == "planned" and one.lease_until <= self.now() for one in lists):
             return True
         skipped = self.counters.get((task.id, task.run_no), {}).get("skip", 0)
-        return skipped - sum(one.lines for one in lists if one.kind == "skip") >= self.lines_per_file
+        listed = all(one.state == "done" for one in self.ranges_of(task.id, task.run_no))
+        most = self.lines_per_file * (1 if listed else LISTS_TOGETHER)
+        return skipped - sum(one.lines for one in lists if one.kind == "skip") >= most
 
     def _enough(self, task: TaskRow) -> bool:
         group, counter = self.group_of(task), self.counters.get((task.id, task.run_no))

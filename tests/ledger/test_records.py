@@ -30,6 +30,7 @@ async def test_a_list_of_skips_is_offered_only_when_a_file_is_full(
     world: World, ledger: PostgresLedger
 ) -> None:
     task = await world.planned()
+    await world.pool.execute("UPDATE key_range SET state = 'done'")
     await fill(world, task, "skip", [(999, 100)])
     await world.pool.execute("UPDATE counter SET skip = 99900 WHERE shard = 0")
     assert not (await ledger.open_work())[0].record
@@ -43,6 +44,15 @@ async def test_a_list_of_skips_is_offered_only_when_a_file_is_full(
     assert claim.object_key == f"oms/task/t{task}/skip_object_lists/5.skip_list.txt"
     assert not (await ledger.open_work())[0].record
     assert await ledger.claim_record(task, "w", 5, finish=None) is None
+
+
+@pytest.mark.parametrize(("skipped", "offered"), [(799_999, False), (800_000, True)])
+async def test_while_ranges_are_open_lists_of_skips_wait_until_they_are_eight(
+    world: World, ledger: PostgresLedger, skipped: int, offered: bool
+) -> None:
+    await fill(world, await world.planned(), "skip", [(1000, 1)])
+    await world.pool.execute("UPDATE counter SET skip = %s WHERE shard = 0", [skipped])
+    assert [work.record for work in await ledger.open_work()] == [offered]
 
 
 async def test_names_of_the_same_instant_differ(world: World, ledger: PostgresLedger) -> None:
