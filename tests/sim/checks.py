@@ -9,6 +9,7 @@ from engine.spec import TaskType
 from engine.states import TaskStatus
 from ledger.values import TaskId
 from tests.ledger.model_rows import RecordRow, RunRow, TaskRow
+from tests.sim.sizes import SINGLE
 from tests.sim.steps import RunSeen, Steps
 from tests.sim.weather import LEDGER, STORE
 
@@ -184,12 +185,20 @@ class Checks(Steps):
 
     def _explained(self, one: Outcome) -> None:
         world, prefix = self._world, self._world.plan.spec.destination.save_prefix.encode()
-        if world.plan.poison and one.code == "CRASHES_WORKER":
-            return  # What a worker does beside a poison object dies with it, too.
+        if world.plan.poison and one.code == "CRASHES_WORKER" and self._killed_otherwise(one):
+            return
         gone = world.source.at(one.key) is None
         long = len(prefix + one.key) > world.destination.traits.max_key_bytes
         if not (gone or long or one.key in world.plan.denied or one.key in world.plan.poison):
             self.complain("P-23", f"{one.key!r} failed for nothing: {one.code} {one.detail}")
+
+    def _killed_otherwise(self, one: Outcome) -> bool:
+        """Workers died of other things as well, or a large object is concerned, which is never alone."""
+        world = self._world
+        keys = {one.key, *world.plan.poison}
+        versions = (version for key in keys for version in world.source.history.get(key, []))
+        large = any(len(version.data or b"") > SINGLE for version in versions)
+        return large or bool(world.weather.seen["kill"] or world.weather.levels["fuse"])
 
     def _lists(self, task: TaskRow, run: RunRow) -> None:
         """The lists under oms/ say exactly what happened (P-16)."""

@@ -14,6 +14,7 @@ from workers.transfer.context import TaskContext
 from workers.transfer.gate import Gate
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
+from workers.transfer.quarantine import Quarantine
 from workers.transfer.signals import Stopped
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Board:
         self._users: Counter[TaskId] = Counter()
         self._opening: dict[TaskId, asyncio.Lock] = {}
         self._gates: dict[str, Gate] = {}
+        self._quarantine = Quarantine()
         self._open_work: dict[TaskId, OpenWork] = {}
 
     def see(self, open_work: Sequence[OpenWork]) -> None:
@@ -123,6 +125,7 @@ class Board:
             control=control,
             backlog=lambda: self._units(task_id),
             open_ranges=lambda: self._ranges(task_id),
+            quarantine=self._quarantine,
         )
         context.obey(control)
         self._contexts[task_id] = context

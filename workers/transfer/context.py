@@ -20,6 +20,7 @@ from workers.transfer.calls import Caller
 from workers.transfer.gate import Places
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
+from workers.transfer.quarantine import Quarantine
 from workers.transfer.streaks import Streak
 
 NARROW = 4
@@ -43,6 +44,7 @@ class TaskContext:
     control: Control
     backlog: Callable[[], int]
     open_ranges: Callable[[], int]
+    quarantine: Quarantine
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streak: Streak = field(default_factory=Streak)
     # When a side's keys were last seen to be good, in monotonic seconds.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Protocol
 
 from engine.manifest import Entry, decode
@@ -107,24 +108,42 @@ class UnitWork:
                 if context.stopping.is_set():
                     return
                 self._lease.check()
-                poison = await self._poisonous(idx, entry) if alone else None
-                outcome = poison or await self._copied(idx, entry)
+                doubtful = await (self._isolated(idx, entry) if alone else self._one(idx, entry))
             finally:
                 flight.leave()
-            if outcome is not None and self._noted(outcome):
+            if doubtful:
                 await self._ask_the_bucket()
             if self._copier.completed:
                 await self._close_uploads()
 
-    async def _poisonous(self, idx: int, entry: Entry) -> Outcome | None:
-        """An object over which worker after worker has died fails alone; else None, and its turn is noted."""
-        claim = self._claim
-        if claim.suspect == idx and claim.crashes >= MOST_CRASHES:
-            return self._poison(idx, entry, f"{claim.crashes} workers died over it")
-        await self._journal.flush()
-        if not await self._context.ledger.mark_current(claim, idx):
-            raise LeaseLost
-        return None
+    async def _one(self, idx: int, entry: Entry) -> bool:
+        """One object to its outcome; whether the bucket itself is to be asked afterwards."""
+        async with nullcontext() if self._claim.large else self._context.quarantine.beside_others():
+            return await self._decided(idx, entry)
+
+    async def _isolated(self, idx: int, entry: Entry) -> bool:
+        """With its turn noted, so that a crash names it; after two at the same object, with nothing beside it.
+
+        An object over which three workers have died so fails alone.
+        """
+        claim, suspect = self._claim, self._claim.suspect == idx
+        if suspect and claim.crashes >= MOST_CRASHES:
+            return self._noted(self._poison(idx, entry, f"{claim.crashes} workers died over it"))
+        alone = suspect and claim.crashes == MOST_CRASHES - 1 and not claim.large
+        async with self._context.quarantine.alone() if alone else nullcontext():
+            await self._journal.flush()
+            if not await self._context.ledger.mark_current(claim, idx):
+                raise LeaseLost
+            if not alone:
+                return await self._one(idx, entry)
+            doubtful = await self._decided(idx, entry)
+            # Cleared before anything else may bring the process down.
+            await self._journal.flush()
+            return doubtful
+
+    async def _decided(self, idx: int, entry: Entry) -> bool:
+        outcome = await self._copied(idx, entry)
+        return outcome is not None and self._noted(outcome)
 
     async def _note_restoring(self) -> None:
         restoring = self._copier.restoring
