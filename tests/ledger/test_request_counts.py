@@ -1,5 +1,6 @@
 """What workers asked of the stores: running totals that may be told twice, and the pause at a ceiling."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from engine.failures import Side
 from ledger import dispatch
 from ledger.pool import Connection, Pool
 from ledger.postgres import PostgresLedger
-from ledger.request_counts import RequestCount
+from ledger.request_counts import Counted, RequestCount
 from ledger.values import TaskId
 from tests.ledger.world import World
 
@@ -70,7 +71,7 @@ async def test_a_task_that_is_gone_is_not_counted_and_keeps_nobody_else_from_it(
     gone, there, tally = await world.task(), await world.task(), uuid4()
     await ledger.count_requests([total(gone, 1, tally)])
     await world.pool.execute("DELETE FROM task WHERE id = %s", [gone])
-    await ledger.count_requests([total(gone, 2, tally), total(there, 2, tally)])
+    assert await ledger.count_requests([total(gone, 2, tally), total(there, 2, tally)]) == Counted()
     assert (await sums(world.pool, gone), await sums(world.pool, there)) == ([], [(1, "source", 2, 4, 6)])
 
 
@@ -81,12 +82,12 @@ async def test_a_run_pauses_when_its_workers_together_reach_the_ceiling(
     await limit(world, task, 10)
     # What an earlier run asked for is not held against this one.
     await ledger.count_requests([total(task, 50, uuid4(), run=0)])
-    assert await ledger.count_requests([total(task, 6, uuid4())]) == frozenset()
+    assert await ledger.count_requests([total(task, 6, uuid4())]) == Counted()
     assert await status_of(world, task) == (2, "run")
     last = total(task, 4, uuid4())
-    assert await ledger.count_requests([last]) == {task}
+    assert await ledger.count_requests([last]) == Counted(paused=frozenset({task}))
     assert await status_of(world, task) == (7, "pause")
-    assert await ledger.count_requests([replace(last, requests=5)]) == frozenset()
+    assert await ledger.count_requests([replace(last, requests=5)]) == Counted()
     assert await audited(world, task) == [{"run_no": 1, "max_requests": 10, "asked": 10}]
     assert await dispatch.settle(pool) == [task]
     assert (await status_of(world, task))[0] == 3
@@ -98,13 +99,13 @@ async def test_a_ceiling_lets_alone_what_does_not_run(world: World, ledger: Post
         await world.pool.execute(
             "UPDATE task SET max_requests = 1, desired = %s WHERE id = %s", [desired, task]
         )
-        assert await ledger.count_requests([total(task, 9, uuid4())]) == frozenset()
+        assert await ledger.count_requests([total(task, 9, uuid4())]) == Counted()
         assert await status_of(world, task) == (status, desired)
 
 
 async def test_without_a_ceiling_a_task_goes_on(world: World, ledger: PostgresLedger) -> None:
     task = await world.task()
-    assert await ledger.count_requests([total(task, 10**12, uuid4())]) == frozenset()
+    assert await ledger.count_requests([total(task, 10**12, uuid4())]) == Counted()
     assert await status_of(world, task) == (2, "run")
 
 
@@ -124,3 +125,18 @@ async def test_an_answer_that_was_lost_pauses_once_and_is_noted_once(
     assert await status_of(world, task) == (7, "pause")
     assert len(await audited(world, task)) == 1
     assert await sums(pool, task) == [(1, "source", 3, 6, 9)]
+
+
+async def test_a_task_that_somebody_holds_keeps_no_other_one_waiting_and_is_told_of_again(
+    world: World, ledger: PostgresLedger, pool: Pool
+) -> None:
+    held, there, tally = await world.task(), await world.task(), uuid4()
+    await limit(world, held, 1)
+    told = [total(held, 2, tally), total(there, 2, tally)]
+    async with pool.transaction() as connection:
+        await connection.execute("SELECT FROM task WHERE id = %s FOR UPDATE", [held])
+        async with asyncio.timeout(5):
+            assert await ledger.count_requests(told) == Counted(left=frozenset({held}))
+        assert (await sums(pool, held), await sums(pool, there)) == ([], [(1, "source", 2, 4, 6)])
+    assert await ledger.count_requests(told) == Counted(paused=frozenset({held}))
+    assert await sums(pool, held) == [(1, "source", 2, 4, 6)]

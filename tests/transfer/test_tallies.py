@@ -9,7 +9,7 @@ import pytest
 
 from connectors.wire import OperationCounts
 from engine.failures import Side
-from ledger.request_counts import RequestCount
+from ledger.request_counts import Counted, RequestCount
 from ledger.values import TaskId, TaskKind
 from workers.transfer import tallies
 from workers.transfer.tallies import Tallies
@@ -17,16 +17,17 @@ from workers.transfer.tallies import Tallies
 
 @dataclass
 class Told:
-    """A ledger that is away as long as `away` says."""
+    """A ledger that is away as long as `away` says, and leaves the tasks that are `held`."""
 
     calls: list[Sequence[RequestCount]] = field(default_factory=list)
     away: bool = False
+    held: frozenset[TaskId] = frozenset()
 
-    async def count_requests(self, counts: Sequence[RequestCount]) -> frozenset[TaskId]:
+    async def count_requests(self, counts: Sequence[RequestCount]) -> Counted:
         if self.away:
             raise ConnectionError
         self.calls.append(counts)
-        return frozenset()
+        return Counted(left=self.held)
 
 
 def _context(task: int, run: int = 1, **facts: Any) -> Any:
@@ -69,6 +70,20 @@ async def test_what_a_ledger_that_was_away_did_not_hear_is_told_again() -> None:
     ledger.away = False
     await book.save()
     assert [one.requests for one in ledger.calls[0]] == [1]
+
+
+async def test_a_task_that_was_left_is_told_of_again_and_no_other() -> None:
+    ledger = Told(held=frozenset({TaskId(1)}))
+    book = Tallies(ledger)
+    for task in (1, 2):
+        context = _context(task)
+        book.watch(context)
+        _ask(context)
+    await book.save()
+    ledger.held = frozenset()
+    await book.save()
+    await book.save()
+    assert [[one.task_id for one in call] for call in ledger.calls] == [[1, 2], [1]]
 
 
 async def test_stores_that_are_opened_again_go_on_with_the_same_totals_and_a_new_run_with_its_own() -> None:

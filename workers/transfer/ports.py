@@ -12,7 +12,7 @@ from engine.failures import Side
 from engine.selection import Scope
 from ledger.endpoints import Known
 from ledger.grouping import Creation
-from ledger.request_counts import RequestCount
+from ledger.request_counts import Counted, RequestCount
 from ledger.values import (
     Checkpointed,
     Control,
@@ -240,8 +240,8 @@ class EndpointLedger(Protocol):
 class RequestLedger(Protocol):
     """What the stores were asked for."""
 
-    async def count_requests(self, counts: Sequence[RequestCount]) -> frozenset[TaskId]:
-        """Those of the tasks that pause now, since their ceiling is reached. Running totals: repeatable."""
+    async def count_requests(self, counts: Sequence[RequestCount]) -> Counted:
+        """Running totals: repeatable. A task whose ceiling is reached by them pauses."""
         ...
 
 

@@ -61,11 +61,12 @@ class Tallies:
             return
         counts = [one for run in sorted(runs) for one in _counts(run, self._totals[run])]
         try:
-            reached = await self._ledger.count_requests(counts)
+            counted = await self._ledger.count_requests(counts)
         except BaseException:
             self._unsaved |= runs
             raise
-        for task_id in reached:
+        self._unsaved |= {run for run in runs if run[0] in counted.left}
+        for task_id in counted.paused:
             log.warning("request_limit_reached", extra={"task": task_id})
         self._tidy()
 
