@@ -1,18 +1,15 @@
 """Bodies and answers of request counts, an extension beside the OMS calls of a task."""
 
-from typing import Annotated
+from pydantic import BaseModel
 
-from pydantic import BaseModel, Field
-
+from api.validation import Long
 from engine.failures import Side
-
-MOST = 1_000_000_000_000_000
 
 
 class RequestLimitBody(BaseModel):
     """The ceiling of each run; null takes it away."""
 
-    max_requests: Annotated[int, Field(strict=True, ge=0, le=MOST)] | None
+    max_requests: Long | None
 
 
 class OperationAnswer(BaseModel):

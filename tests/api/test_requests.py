@@ -58,7 +58,7 @@ def test_a_ceiling_is_set_shown_audited_and_taken_away(api: Service, ann: Accoun
     assert audited == [("ann", {"max_requests": most}) for most in (6, 5, None, 0)]
 
 
-@pytest.mark.parametrize("most", [-1, 1.5, "7", True, 10**15 + 1, [], {}])
+@pytest.mark.parametrize("most", [-1, 1.5, "7", True, 2**63, [], {}])
 def test_a_ceiling_is_a_whole_number_or_null(api: Service, ann: Account, most: Any) -> None:
     task_id = api.create(ann)
     assert _limit(api, ann, task_id, most).status == 400
