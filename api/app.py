@@ -25,6 +25,7 @@ from api.iam.logins import Logins
 from api.ops import routes as ops_routes
 from api.ops.metrics import Metrics
 from api.privacy import routes as privacy_routes
+from api.requests import routes as request_routes
 from api.settings import Settings, read_settings
 from api.sync import routes as sync_routes
 from api.tasks import routes as task_routes
@@ -43,6 +44,7 @@ _ROUTERS: Final = (
     iam_routes.router,
     task_routes.router,
     verification_routes.router,
+    request_routes.router,
     group_routes.router,
     sync_routes.router,
     bucket_routes.router,

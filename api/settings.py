@@ -41,6 +41,7 @@ class Settings:
     since_unit: SinceUnit = SinceUnit.MILLISECONDS
     database_connections: int = 10
     agreement_required: bool = False
+    max_requests: int | None = None
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -65,6 +66,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         since_unit=_unit(values.get("OMS_COMPAT_MIGRATE_SINCE_RESPONSE") or SinceUnit.MILLISECONDS),
         database_connections=_number(values, "OMS_API_DATABASE_CONNECTIONS", 10),
         agreement_required=_switch(values, "OMS_REQUIRE_PRIVACY_AGREEMENT"),
+        max_requests=_number(values, "OMS_MAX_REQUESTS", 0) or None,
     )
 
 

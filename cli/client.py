@@ -106,6 +106,14 @@ class Client:
         page = f"/tasks/{task_id}/verifications/{number}/findings"
         return self._call("GET", page, query={"marker": marker})
 
+    def requests(self, task_id: int) -> dict[str, Any]:
+        """What a task has asked of its stores."""
+        return self._call("GET", f"/tasks/{task_id}/requests")
+
+    def limit_requests(self, task_id: int, most: int | None) -> dict[str, Any]:
+        """A new ceiling for each run of a task; None takes it away."""
+        return self._call("PUT", f"/tasks/{task_id}/requests/limit", body={"max_requests": most})
+
     def _call(
         self,
         method: str,

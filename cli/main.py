@@ -13,6 +13,7 @@ _MODULES = {
     "migrate": "cli.migrate",
     "task": "cli.task",
     "verify": "cli.verify",
+    "requests": "cli.requests",
     "admin": "cli.admin",
 }
 

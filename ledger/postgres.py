@@ -8,12 +8,23 @@ from ledger.grouping import Grouping
 from ledger.pages import Pages
 from ledger.plans import Plans
 from ledger.records import Records
+from ledger.request_counts import RequestCounts
 from ledger.sync_endings import SyncEndings
 from ledger.uploads import Uploads
 
 
 class PostgresLedger(
-    Claims, Controls, Plans, Pages, Checkpoints, Uploads, Records, SyncEndings, Grouping, Endpoints
+    Claims,
+    Controls,
+    Plans,
+    Pages,
+    Checkpoints,
+    Uploads,
+    Records,
+    SyncEndings,
+    Grouping,
+    Endpoints,
+    RequestCounts,
 ):
     """One object for one pool, so for one event loop.
 

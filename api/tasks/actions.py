@@ -16,7 +16,7 @@ from connectors.endpoints import Endpoints
 from engine import group_states, states
 from engine.spec import CloudType, Priority, TaskSpec, TaskType
 from engine.states import TaskStatus
-from ledger import audit, group_actions, outbox, task_actions
+from ledger import audit, group_actions, outbox, requests, task_actions
 from ledger.audit import Actor, Entry
 from ledger.task_actions import LockedTask
 
@@ -62,6 +62,7 @@ async def start_task(parts: Services, actor: Actor, task_id: int, body: StartTas
         run = await task_actions.run_state(connection, task)
         resumed = run.resumable or task.status is TaskStatus.PAUSED
         if resumed:
+            await _check_ceiling(connection, task)
             await task_actions.resume(connection, task)
         else:
             if failed_only:
@@ -116,6 +117,14 @@ async def _check_group(connection: AsyncConnection, task: LockedTask) -> None:
     group = await group_actions.status_of(connection, task.id)
     if group is not None and not group_states.startable_member(group):
         raise ApiError("OMS.1036", "its group is being deleted")
+
+
+async def _check_ceiling(connection: AsyncConnection, task: LockedTask) -> None:
+    """A run that would pause at once is not started: its keys would be gone again, and nobody told why."""
+    ceiling = await requests.ceiling(connection, task.id)
+    if ceiling.reached:
+        told = f"max_requests: {ceiling.asked} of {ceiling.max_requests} requests are made; raise it first"
+        raise ApiError("OMS.0001", told)
 
 
 async def _locked(connection: AsyncConnection, actor: Actor, task_id: int) -> LockedTask:

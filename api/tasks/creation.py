@@ -17,7 +17,7 @@ from api.tasks.wishes import wish_of
 from api.vault import TaskKeys, key_file_triple, source_triple
 from engine import names
 from engine.spec import CloudType, Priority, TaskSpec
-from ledger import audit, idempotency, notifications, outbox, tasks
+from ledger import audit, idempotency, notifications, outbox, requests, tasks
 from ledger.audit import Actor, Entry
 from ledger.idempotency import Reply
 from ledger.notifications import Kind
@@ -70,6 +70,7 @@ class _Creation:
         await self._check_quota(connection)
         task = await new_task(connection, self.parts, self.actor, self.spec, self.body)
         await tasks.create(connection, task)
+        await requests.set_limit(connection, task.id, self.parts.settings.max_requests)
         await self.parts.vault.keep(connection, task.id, task.project_id, keys_of(self.body))
         if self.body.smn_config is not None:
             wish = wish_of(self.body.smn_config, self.spec, task.name)

@@ -2,7 +2,7 @@
 
 from connectors.wire.client import Wire
 from connectors.wire.failures import TooLong, WireFailure
-from connectors.wire.meter import Counters, Meter, NoMeter, Tally
+from connectors.wire.meter import Counters, Meter, NoMeter, OperationCounts, Tally
 from connectors.wire.request import Limits, Route, Target, WireAnswer, WireRequest
 from connectors.wire.streams import WireStream
 
@@ -11,6 +11,7 @@ __all__ = [
     "Limits",
     "Meter",
     "NoMeter",
+    "OperationCounts",
     "Route",
     "Tally",
     "Target",

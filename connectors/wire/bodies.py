@@ -30,6 +30,11 @@ class FixedBody:
         """True when nothing more belongs to it."""
         return self._filled == len(self._whole)
 
+    @property
+    def arrived(self) -> int:
+        """How many bytes of it have come."""
+        return self._filled
+
     def ended(self) -> bool:
         """The connection is over: is the body whole, as far as anybody can tell?"""
         return self.whole
@@ -62,6 +67,10 @@ class OpenBody:
     def ended(self) -> bool:
         return True
 
+    @property
+    def arrived(self) -> int:
+        return len(self._together)
+
     def result(self) -> bytearray:
         return self._together
 
@@ -89,6 +98,10 @@ class ChunkedBody:
 
     def ended(self) -> bool:
         return self.whole
+
+    @property
+    def arrived(self) -> int:
+        return len(self._together)
 
     def result(self) -> bytearray:
         return self._together

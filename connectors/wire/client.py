@@ -19,6 +19,12 @@ class Wire:
         self._meter = meter or NoMeter()
         self._pools: dict[Target, Pool] = {}
 
+    def counted(self, meter: Meter) -> "Wire":
+        """The same connections; what is sent through the answer is told to `meter`, and to nobody else."""
+        other = Wire(meter)
+        other._pools = self._pools
+        return other
+
     async def __aenter__(self) -> "Wire":
         return self
 
@@ -29,19 +35,26 @@ class Wire:
 
     async def close(self) -> None:
         """Close all connections; requests in the air fail."""
-        pools, self._pools = list(self._pools.values()), {}
+        pools = list(self._pools.values())
+        self._pools.clear()
         for pool in pools:
             pool.close()
 
     async def send(self, request: WireRequest) -> WireAnswer:
         """The whole answer, whatever its status. Raises WireFailure when none came, or not a whole one."""
-        answer: WireAnswer | None = None
+        head = _head(request)
+        pool = self._pool(request.target)
+        connection = await pool.take(request.limits.connect)
+        status = 0
         try:
-            answer = await self._exchange(request)
+            answer = await connection.exchange(head, request)
+            status = answer.status
         finally:
-            status, received = (answer.status, len(answer.body)) if answer else (0, 0)
-            self._meter.count(request.store, request.operation, status, len(request.body), received)
-        return answer
+            # Also what broke off has left the store, and is paid for.
+            size = len(request.body)
+            self._meter.count(request.store, request.operation, status, size, connection.received)
+            pool.give_back(connection)
+        return _checked(answer, request)
 
     async def open(self, request: WireRequest) -> WireStream:
         """The head of an answer whose body is read piece by piece, on a connection of its own. Raises WireFailure."""
@@ -53,16 +66,6 @@ class Wire:
         pool = self._pools.get(target)
         if pool is not None and pool.rest():
             del self._pools[target]
-
-    async def _exchange(self, request: WireRequest) -> WireAnswer:
-        head = _head(request)
-        pool = self._pool(request.target)
-        connection = await pool.take(request.limits.connect)
-        try:
-            answer = await connection.exchange(head, request)
-        finally:
-            pool.give_back(connection)
-        return _checked(answer, request)
 
     def _pool(self, target: Target) -> Pool:
         pool = self._pools.get(target)

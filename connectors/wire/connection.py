@@ -37,6 +37,8 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline: float | None = None
         self._active_at = 0.0
         self.idle_since = 0.0
+        # Bytes of the last exchange's answer body, also of one that broke off.
+        self.received = 0
         self.usable = False
 
     # ---- what the loop calls
@@ -207,6 +209,7 @@ class Connection(asyncio.BufferedProtocol):
         assert head is not None
         self.usable = self.usable and head.keeps
         answer = WireAnswer(head.status, head.headers, body, head.framing is not Framing.END)
+        self.received = len(body)
         self._head = self._body = None
         self._filled = 0
         if self._answer is not None and not self._answer.done():
@@ -229,7 +232,7 @@ class Connection(asyncio.BufferedProtocol):
     def _begin(self, request: WireRequest) -> None:
         self._method, self._limits = request.method, request.limits
         self._head = self._body = None
-        self._filled = 0
+        self._filled = self.received = 0
         self._answer = self._loop.create_future()
         self._allow(request.limits.total(len(request.body), request.limits.body_max))
         if self._timer is None:
@@ -238,6 +241,8 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self) -> None:
         if self._answer is not None and self._answer.done() and not self._answer.cancelled():
             self._answer.exception()
+        if self._body is not None:
+            self.received = self._body.arrived
         self._answer = self._body = self._head = None
         self.idle_since = self._loop.time()
         if not self.usable:

@@ -1,12 +1,13 @@
 """Counts of requests and bytes by store and operation, for metrics and proofs."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class Meter(Protocol):
-    """Told once for each request that was sent, also for those without an answer (`status` 0)."""
+    """Told once for each request that was begun on a connection, also for those without an answer (`status` 0)."""
 
     def count(self, store: str, operation: str, status: int, sent: int, received: int) -> None: ...
 
@@ -47,3 +48,24 @@ class Counters:
             for (name, asked, _), tally in self.tallies.items()
             if asked == operation and store in (None, name)
         )
+
+
+class OperationCounts:
+    """A Meter of one task's side: plain sums by operation, taken out from time to time."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[str, Tally] = {}
+
+    def count(self, store: str, operation: str, status: int, sent: int, received: int) -> None:
+        """Add one request; what it was answered and by which store makes no difference."""
+        tally = self._tallies.get(operation)
+        if tally is None:
+            tally = self._tallies[operation] = Tally()
+        tally.requests += 1
+        tally.sent += sent
+        tally.received += received
+
+    def take(self) -> Mapping[str, Tally]:
+        """What was counted since the last call."""
+        taken, self._tallies = self._tallies, {}
+        return taken

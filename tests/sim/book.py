@@ -191,6 +191,9 @@ class Book:
     async def leave_endpoint(self, name: str) -> None:
         raise AssertionError("it is known")
 
+    async def count_requests(self, counts: Any) -> Any:
+        raise AssertionError("the simulated stores are asked without a wire: nothing is counted")
+
     async def show_endpoint(self, task_id: TaskId, run_no: int, found: Any) -> None:
         await self._call(lambda: None)
 

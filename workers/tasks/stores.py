@@ -11,7 +11,7 @@ from connectors.errors import Fatal
 from connectors.google.accounts import KeyFileError, private_key_in
 from connectors.locations import Credentials, Location
 from connectors.registry import UnsupportedCloud, open_store, open_urls, through_cdn
-from connectors.wire import Wire
+from connectors.wire import OperationCounts, Wire
 from engine.failures import Meaning, Operation, Side
 from engine.spec import CloudType, TaskSpec
 from ledger.seal import SealError
@@ -83,6 +83,8 @@ class TaskStores:
     def _pair(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> StorePair:
         spec = facts.spec
         there = spec.destination
+        asked = {side: OperationCounts() for side in Side}
+        wires = {side: self._wire.counted(counts) for side, counts in asked.items()}
         source = Location(
             spec.source.cloud_type.value,
             spec.source.region,
@@ -93,30 +95,35 @@ class TaskStores:
         )
         listed = spec.source.list_file
         return StorePair(
-            self._source(spec, source, keys),
-            self._store(_ours(there.region, there.bucket), keys),
+            self._source(spec, source, keys, wires[Side.SOURCE]),
+            self._store(_ours(there.region, there.bucket), keys, wires[Side.DESTINATION]),
             # A list file lies in the destination's region and is read with its keys (OMS 5.2.3).
-            self._store(_ours(there.region, listed.bucket), keys) if listed else None,
+            self._store(_ours(there.region, listed.bucket), keys, wires[Side.DESTINATION])
+            if listed
+            else None,
+            asked,
         )
 
-    def _source(self, spec: TaskSpec, location: Location, keys: Mapping[Side, Credentials]) -> SourceStore:
+    def _source(
+        self, spec: TaskSpec, location: Location, keys: Mapping[Side, Credentials], wire: Wire
+    ) -> SourceStore:
         if spec.source.cloud_type is CloudType.URL_SOURCE:
-            return open_urls(self._wire, self._endpoints)
-        bucket = self._store(location, keys)
+            return open_urls(wire, self._endpoints)
+        bucket = self._store(location, keys, wire)
         if spec.cdn is None:
             return bucket
         access = location.bucket, keys[Side.SOURCE]
         try:
-            return through_cdn(bucket, spec.cdn, access, self._wire, self._endpoints)
+            return through_cdn(bucket, spec.cdn, access, wire, self._endpoints)
         except ValueError as error:
             raise _fatal(Meaning.REJECTED, str(error), Side.SOURCE) from error
 
-    def _store(self, location: Location, keys: Mapping[Side, Credentials]) -> DestinationStore:
+    def _store(self, location: Location, keys: Mapping[Side, Credentials], wire: Wire) -> DestinationStore:
         credentials = keys.get(location.side)
         if credentials is None:
             raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials are gone", location.side)
         try:
-            return open_store(location, credentials, self._wire, self._endpoints)
+            return open_store(location, credentials, wire, self._endpoints)
         except (UnsupportedCloud, EndpointError) as error:
             raise _fatal(Meaning.WRONG_REGION, str(error), location.side) from error
         except BadConnectionString as error:

@@ -16,6 +16,7 @@ from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.quarantine import Quarantine
 from workers.transfer.signals import Stopped
+from workers.transfer.tallies import Tallies
 
 log = logging.getLogger(__name__)
 REFRESH = 0.5
@@ -39,6 +40,7 @@ class Board:
         self._gates: dict[str, Gate] = {}
         self._quarantine = Quarantine()
         self._open_work: dict[TaskId, OpenWork] = {}
+        self.tallies = Tallies(ledger)
 
     def see(self, open_work: Sequence[OpenWork]) -> None:
         """Take note of what tasks offer."""
@@ -64,10 +66,12 @@ class Board:
                 await self._forget(task_id)
 
     async def run(self) -> None:
-        """For ever: controls twice a second, shares of ceilings as workers come and go."""
+        """For ever: requests told and controls asked twice a second, shares of ceilings as workers come and go."""
         while True:
             await self._clock.sleep(REFRESH)
             try:
+                # First: a ceiling that is reached by this is among the controls already.
+                await self.tallies.save()
                 await self.refresh()
             except Exception:
                 log.warning("refresh_failed", exc_info=True)
@@ -129,6 +133,7 @@ class Board:
         )
         context.obey(control)
         self._contexts[task_id] = context
+        self.tallies.watch(context)
         return context
 
     async def _forget(self, task_id: TaskId) -> None:
@@ -137,7 +142,7 @@ class Board:
             await self._close(task_id)
 
     async def _close(self, task_id: TaskId) -> None:
-        del self._contexts[task_id]
+        self.tallies.leave(self._contexts.pop(task_id))
         await self._stores.forget(task_id)
 
     def _caller(self, side: Side, store: Described) -> Caller:

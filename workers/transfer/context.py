@@ -58,6 +58,8 @@ class TaskContext:
     measured: bool = False
     measured_parts: bool = False
     flight: Places = field(init=False)
+    # The run that its stores were opened for.
+    began_in: int = field(init=False)
     # Ranges of the task that this process lists now, and when it last cut one (monotonic).
     scans: int = 0
     cut_at: float = float("-inf")
@@ -66,6 +68,7 @@ class TaskContext:
 
     def __post_init__(self) -> None:
         # More objects at once than both windows hold would only lie in memory, half done.
+        self.began_in = self.control.run_no
         windows = self.source.gate.window, self.destination.gate.window
         self.flight = Places(lambda: windows[0].limit + windows[1].limit)
 

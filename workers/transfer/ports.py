@@ -1,15 +1,18 @@
 """What the transfer coroutines ask of the world; production, simulator and chaos hand in different ones."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from connectors.capabilities import DestinationStore, SourceStore
+from connectors.wire import OperationCounts
 from engine.endpoint import Found
+from engine.failures import Side
 from engine.selection import Scope
 from ledger.endpoints import Known
 from ledger.grouping import Creation
+from ledger.request_counts import Counted, RequestCount
 from ledger.values import (
     Checkpointed,
     Control,
@@ -54,11 +57,15 @@ class Throttle(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StorePair:
-    """The opened stores of a task; `lists` is the bucket of its list file (None: no list)."""
+    """The opened stores of a task; `lists` is the bucket of its list file (None: no list).
+
+    `asked` counts the requests of a side as they are made; the list file is the destination's.
+    """
 
     source: SourceStore
     destination: DestinationStore
     lists: SourceStore | None = None
+    asked: Mapping[Side, OperationCounts] = field(default_factory=dict)
 
 
 class Stores(Protocol):
@@ -230,5 +237,15 @@ class EndpointLedger(Protocol):
     async def show_endpoint(self, task_id: TaskId, run_no: int, found: Found) -> None: ...
 
 
-class Ledger(ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, EndpointLedger, Protocol):
+class RequestLedger(Protocol):
+    """What the stores were asked for."""
+
+    async def count_requests(self, counts: Sequence[RequestCount]) -> Counted:
+        """Running totals: repeatable. A task whose ceiling is reached by them pauses."""
+        ...
+
+
+class Ledger(
+    ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, EndpointLedger, RequestLedger, Protocol
+):
     """All of it."""

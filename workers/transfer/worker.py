@@ -126,6 +126,14 @@ class Worker:
         for one in (*jobs, *self._background):
             one.cancel()
         await asyncio.gather(*jobs, *self._background, return_exceptions=True)
+        await self._last_count()
+
+    async def _last_count(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.grace / 2):
+                await self._board.tallies.save()
+        except Exception:
+            log.warning("requests_not_counted", exc_info=True)
 
     def _hopeful(self) -> bool:
         """Whether work may appear at any moment: to the idle, and from ranges that are being listed.

@@ -8,7 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.wire import Counters, Limits, Route, Target, Wire, WireAnswer, WireFailure, WireRequest
+from connectors.wire import (
+    Counters,
+    Limits,
+    OperationCounts,
+    Route,
+    Target,
+    Wire,
+    WireAnswer,
+    WireFailure,
+    WireRequest,
+)
 from engine.failures import Meaning
 
 Reply = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -232,13 +242,47 @@ async def test_a_request_is_never_sent_twice() -> None:
         assert len(heads) == 2
 
 
-async def test_nothing_listening_is_unavailable() -> None:
+async def test_nothing_listening_is_unavailable_and_no_request() -> None:
+    meter = OperationCounts()
     async with _server(_swallow) as (where, _):
         pass
-    async with Wire() as wire:
+    async with Wire(meter) as wire:
         with pytest.raises(WireFailure) as caught:
             await wire.send(WireRequest("GET", where, "/", {}))
     assert caught.value.meaning is Meaning.UNAVAILABLE
+    assert meter.take() == {}
+
+
+_BROKEN = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n" + bytes(500_000),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ndbba0\r\n" + bytes(500_000),
+]
+
+
+@pytest.mark.parametrize("answered", _BROKEN, ids=["length", "chunks"])
+async def test_what_came_of_an_answer_that_broke_off_is_counted(answered: bytes) -> None:
+    async def break_off(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answered)
+        await writer.drain()
+        writer.close()
+
+    meter = OperationCounts()
+    async with _server(break_off) as (where, _), Wire(meter) as wire:
+        with pytest.raises(WireFailure):
+            await wire.send(WireRequest("GET", where, "/", {}, operation="read"))
+    tally = meter.take()["read"]
+    assert (tally.requests, tally.received) == (1, 500_000)
+
+
+async def test_wires_that_share_connections_count_apart() -> None:
+    whole, one, other = OperationCounts(), OperationCounts(), OperationCounts()
+    async with _server(_swallow) as (where, _), Wire(whole) as wire:
+        for counts, size in ((one, 7), (other, 9), (one, 5)):
+            request = WireRequest("PUT", where, "/", {}, body=bytes(size), operation="put")
+            await wire.counted(counts).send(request)
+    (mine, others) = (counts.take()["put"] for counts in (one, other))
+    assert ((mine.requests, mine.sent), (others.requests, others.sent)) == ((2, 12), (1, 9))
+    assert (whole.take(), one.take()) == ({}, {})
 
 
 async def test_a_header_with_a_line_end_is_refused_before_it_is_sent() -> None:
