@@ -63,7 +63,7 @@ class Remote:
         )
         if page.after is not None and self._world.weather.store("empty_page"):
             way_on = max(after, page.objects[0].key[:-1]) if page.objects else after
-            if way_on > after and limit > 1:
+            if way_on > after and way_on >= prefix and limit > 1:
                 return ObjectPage((), way_on)
         return page
 
@@ -80,7 +80,7 @@ class Remote:
             Operation.READ, key, lambda: now_done(self._bucket.read(key, guard, part)), size
         )
         self._world.checks.moved(self._task_id, self._bucket, "read", len(answer.data))
-        if self._world.shows_flips(self._bucket, whole=part is None) and self._world.weather.store("flipped"):
+        if self._world.shows_flips(self._bucket) and self._world.weather.store("flipped"):
             data = flipped(Block(answer.data, b"", 0)).data
             return replace(answer, data=bytes(data))
         return answer

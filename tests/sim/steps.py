@@ -46,6 +46,8 @@ class Steps:
     def __init__(self, world: "World") -> None:
         self.violations: list[tuple[str, str]] = []
         self.intruded: set[bytes] = set()
+        # Tasks that met what no retry helps against.
+        self.given_up: set[TaskId] = set()
         self.zombies = 0
         self.limits_changed = False
         self._world = world
