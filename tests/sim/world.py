@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -81,6 +82,8 @@ class World:
         self.throttle = Throttle(loop)
         self.processes: list[Process] = []
         self.specs: dict[TaskId, Any] = {}
+        # How often the owner has handed in keys, by task.
+        self.keys: Counter[TaskId] = Counter()
         self.deleted: set[TaskId] = set()
         self.outages: dict[str, float] = {}
         self.revoked_until = 0.0
@@ -254,7 +257,8 @@ class World:
             await pause(0.5)
 
     def start(self, task: TaskRow) -> None:
-        """As the API does: go on with what is left, or a new run over what failed."""
+        """As the API does, with new keys: go on with what is left, or a new run over what failed."""
+        self.keys[task.id] += 1
         if self.model.resumable(task.id):
             self.model.resume(task.id)
             return
