@@ -120,7 +120,7 @@ MUTATIONS = (
         "same = (row.src_etag, row.src_size, row.part_size) == (subject.etag, subject.size, plan.part_size)",
         "same = True", seeds=3000),
     _in("an upload that nobody owns is left", "P-36", "multipart",
-        "await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))\n                raise LeaseLost",
+        "await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))\n            raise LeaseLost",
         "raise LeaseLost",
         unreachable="its intent stays recorded: the next owner or the end of the run aborts what that explains"),
     _in("uploads of lost answers are left", "P-36", "multipart", "if next(tries) > 1:", "if False:"),
