@@ -210,9 +210,10 @@ class Book:
         try:
             await pause(world.ledger_seconds if fault != "late" else world.random.random() * 2)
         except asyncio.CancelledError:
+            self._estranged()
             if world.random.random() < 0.5:
                 with suppress(JournalError):
-                    self._unheard(effect)
+                    self._committed(effect)
             raise
         if fault == "away":
             self._estranged()

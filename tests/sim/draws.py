@@ -20,8 +20,8 @@ from tests.sim.sizes import KEY_BYTES, SINGLE
 SIZES = (0, 1, 7, SINGLE - 1, SINGLE, SINGLE + 1, 2 * SINGLE, 2 * SINGLE + 1, 3 * SINGLE + 3)
 NAMES = (
     "a", "a/b", "a/b/c", "b", "dir/", "dir/x1", "dir/x2", "dir/x3", "dir/y/1", "dir/y/2", "dir/z\n", "e e", "f%20",
-    "log-01", "log-02", "log-03", "log-04", "log-05", "log-11", "log-12", "n\u00fc", "n\u0075\u0308", "q//r", "z", "~",
-    "\U0001f600", "x" * (KEY_BYTES + 1),
+    "log-01", "log-02", "log-03", "log-04", "log-05", "log-05/1", "log-11", "log-12", "n\u00fc", "n\u0075\u0308",
+    "q//r", "z", "z/1", "~", "~ 1", "\U0001f600", "x" * (KEY_BYTES + 1),
 )  # fmt: skip
 KINDS = ("prefix", "prefix", "prefix", "prefix", "object", "list", "group", "list_group", "sync")
 SMALL = Traits(
@@ -45,6 +45,8 @@ class Plan:
     storm: float
     lease_seconds: float
     limited: int
+    # The share of the keys at which the destination has something before.
+    filled: float = 0.25
     denied: frozenset[bytes] = frozenset()
     poison: frozenset[bytes] = frozenset()
     no_records: bool = False
@@ -56,20 +58,23 @@ class Plan:
 def drawn(random: Random) -> Plan:
     """The world of a seed."""
     kind = random.choice(KINDS)
-    names = random.sample(NAMES, random.choice((0, 1, 2, 4, 6, 8, 11)))
+    names = random.sample(NAMES, random.choice((0, 1, 2, 4, 6, 8, 11, 16)))
     keys = tuple(sorted(name.encode() for name in names))
     opaque_source, opaque_destination = random.random() < 0.3, random.random() < 0.2
     ordered = random.random() < 0.85
     plan = Plan(
         kind=kind,
         spec=_spec(random, kind, names),
-        source=replace(SMALL, etag_is_md5=not opaque_source, ordered=ordered),
+        source=replace(
+            SMALL, etag_is_md5=not opaque_source, ordered=ordered, window_max=random.choice((3, 6, 6))
+        ),
         destination=replace(
             SMALL,
             etag_is_md5=not opaque_destination,
             conditional_put=random.random() < 0.7,
             md5_enforced=opaque_destination or random.random() < 0.8,
             ordered=random.random() < 0.85,
+            window_max=random.choice((3, 6, 6)),
         ),
         opaque_source=opaque_source,
         opaque_destination=opaque_destination,
@@ -79,6 +84,7 @@ def drawn(random: Random) -> Plan:
         storm=random.choice((4.0, 10.0, 20.0, 40.0)),
         lease_seconds=random.choice((3.0, 3.0, 8.0, 20.0)),
         limited=random.choice((0, 0, 0, 0, 30, 80)),
+        filled=random.choice((0.25, 0.25, 0.25, 0.9)),
         keys=keys,
     )
     if keys and random.random() < 0.1:

@@ -80,6 +80,7 @@ class Happenings:
             process.cut_until = until
             if world.random.random() < 0.5:
                 world.outages[world.destination.name] = until + 1
+                world.weather.seen["outage"] += 1
 
     def _pause_task(self) -> None:
         for task in list(self._world.model.tasks.values()):

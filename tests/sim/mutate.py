@@ -1,4 +1,4 @@
-"""`python -m tests.sim.mutate`: each planted bug, the seeds that it took, and what is left unnoticed."""
+"""`python -m tests.sim.mutate`: each planted bug, the seeds or the test that it took, and what is left unnoticed."""
 
 import argparse
 import os
@@ -12,29 +12,44 @@ from tests.sim.mutations import MUTATIONS, Mutation
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one: `seeds` until it was noticed, 0 if it was not."""
+    """What became of one: whether it was noticed, and after which seed or by which test."""
 
     mutation: Mutation
-    seeds: int
-    promises: str = ""
+    noticed: bool
+    how: str
 
     @property
     def as_wanted(self) -> bool:
         """Noticed, or known to be out of sight."""
-        return bool(self.seeds) != bool(self.mutation.unreachable)
+        return self.noticed != bool(self.mutation.unreachable)
 
 
 def tried(mutation: Mutation, most: int = 1 << 30) -> Verdict:
-    """Runs seeds in a process of its own until one breaks a promise, `most` at most."""
-    seeds = str(min(most, mutation.seeds))
-    command = [sys.executable, "-m", "tests.sim", "--mutation", mutation.name, "--seeds", seeds]
-    found = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False
-    )
+    """Runs seeds in a process of its own until one breaks a promise, `most` at most; or the test that is named."""
+    return _tested(mutation) if mutation.test else _hunted(mutation, min(most, mutation.seeds))
+
+
+def _hunted(mutation: Mutation, most: int) -> Verdict:
+    found = _python("tests.sim", "--mutation", mutation.name, "--seeds", str(most))
     words = found.stdout.split()
     if found.returncode not in (0, 1) or words[:1] not in (["caught"], ["missed"]):
         raise RuntimeError(f"{mutation.name}: {found.stdout[-500:]}{found.stderr[-2000:]}")
-    return Verdict(mutation, int(words[1]) if words[0] == "caught" else 0, " ".join(words[2:]))
+    if words[0] == "missed":
+        return Verdict(mutation, noticed=False, how=f"in {most:>6} seeds")
+    return Verdict(mutation, noticed=True, how=f"at seed {words[1]:>5} by {' '.join(words[2:])}")
+
+
+def _tested(mutation: Mutation) -> Verdict:
+    found = _python("tests.sim.planted", mutation.name, mutation.test)
+    if found.returncode not in (0, 1) or bool(found.returncode) != ("FAILED" in found.stdout):
+        raise RuntimeError(f"{mutation.name}: {found.stdout[-2000:]}{found.stderr[-2000:]}")
+    return Verdict(mutation, noticed=bool(found.returncode), how=f"by {mutation.test}")
+
+
+def _python(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def main() -> int:
@@ -50,7 +65,7 @@ def main() -> int:
         for trial in as_completed([pool.submit(tried, one, wanted.most) for one in chosen]):
             verdicts.append(trial.result())
             print(_line(verdicts[-1]), flush=True)
-    caught = sum(bool(one.seeds) for one in verdicts)
+    caught = sum(one.noticed for one in verdicts)
     unreachable = sum(bool(one.mutation.unreachable) for one in verdicts)
     wrong = [one for one in verdicts if not one.as_wanted]
     print(
@@ -61,11 +76,9 @@ def main() -> int:
 
 
 def _line(one: Verdict) -> str:
-    mutation = one.mutation
-    if one.seeds:
-        return f"{mutation.promise}  caught at seed {one.seeds:>5}  {mutation.name}  ({one.promises})"
+    mutation, word = one.mutation, "caught" if one.noticed else "MISSED"
     why = f"  ({mutation.unreachable})" if mutation.unreachable else ""
-    return f"{mutation.promise}  MISSED in {mutation.seeds:>6}  {mutation.name}{why}"
+    return f"{mutation.promise}  {word}  {mutation.name}  {one.how}{why}"
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Remote:
         self._process = process
         self._bucket = bucket
         self._task_id = task_id
+        self._keys = world.keys[task_id]
 
     @property
     def traits(self) -> Traits:
@@ -63,7 +64,7 @@ class Remote:
         )
         if page.after is not None and self._world.weather.store("empty_page"):
             way_on = max(after, page.objects[0].key[:-1]) if page.objects else after
-            if way_on > after and limit > 1:
+            if way_on > after and way_on >= prefix and limit > 1:
                 return ObjectPage((), way_on)
         return page
 
@@ -80,7 +81,7 @@ class Remote:
             Operation.READ, key, lambda: now_done(self._bucket.read(key, guard, part)), size
         )
         self._world.checks.moved(self._task_id, self._bucket, "read", len(answer.data))
-        if self._world.shows_flips(self._bucket, whole=part is None) and self._world.weather.store("flipped"):
+        if self._world.shows_flips(self._bucket) and self._world.weather.store("flipped"):
             data = flipped(Block(answer.data, b"", 0)).data
             return replace(answer, data=bytes(data))
         return answer
@@ -145,8 +146,13 @@ class Remote:
     async def delete(self, key: bytes) -> None:
         await self._call(Operation.DELETE, key, lambda: now_done(self._bucket.delete(key)))
 
-    async def _paced(self, operation: Operation, key: bytes, block: Block, pace: Pace | None) -> None:
+    def _begins(self, operation: Operation, key: bytes) -> None:
         self._world.checks.begins(self._process, self._bucket, self._task_id, operation, key)
+        if operation in WRITES and self._keys != self._world.keys[self._task_id]:
+            self._world.checks.begins_with_old_keys(self._process, self._task_id)
+
+    async def _paced(self, operation: Operation, key: bytes, block: Block, pace: Pace | None) -> None:
+        self._begins(operation, key)
         if pace is not None and len(block):
             await pace(len(block))
         self._world.checks.moved(self._task_id, self._bucket, "write", len(block))
@@ -165,7 +171,7 @@ class Remote:
         dies = process.enter()
         world.step()
         if operation not in PACED:
-            world.checks.begins(process, self._bucket, self._task_id, operation, key)
+            self._begins(operation, key)
         process.in_air[self.name] = process.in_air.get(self.name, 0) + 1
         size = 0 if self._bucket is world.lists or key.startswith(b"oms/") else size
         process.bytes_in_air += size

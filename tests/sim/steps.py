@@ -46,6 +46,8 @@ class Steps:
     def __init__(self, world: "World") -> None:
         self.violations: list[tuple[str, str]] = []
         self.intruded: set[bytes] = set()
+        # Tasks that met what no retry helps against.
+        self.given_up: set[TaskId] = set()
         self.zombies = 0
         self.limits_changed = False
         self._world = world
@@ -119,12 +121,23 @@ class Steps:
         world = self._world
         if bucket is not world.destination or operation not in BEGINNINGS or not process.strict:
             return
-        now = world.loop.time()
-        held = [one for one in world.model.leases(task_id) if one.worker == process.name]
-        if not any(one.lease_until > now for one in held):
+        if not self._holds(process, task_id):
             task = world.model.tasks.get(task_id)
             status = task.status.name if task else "gone"
             self.complain("P-24", f"{process.name} begins {operation} of {key!r} without a lease ({status})")
+
+    def _holds(self, process: Process, task_id: TaskId) -> bool:
+        now, leases = self._world.loop.time(), self._world.model.leases(task_id)
+        return any(one.worker == process.name and one.lease_until > now for one in leases)
+
+    def begins_with_old_keys(self, process: Process, task_id: TaskId) -> None:
+        """Who has claimed after a start works with the keys that came with it (P-38).
+
+        A worker that slept through a pause and the start after it is not held to that.
+        """
+        slept = any(self._world.weather.seen[kind] for kind in (*LEDGER, "freeze", "cut_off"))
+        if process.strict and not slept and self._holds(process, task_id):
+            self.complain("P-38", f"{process.name} writes with keys of an earlier start")
 
     def read_begins(self, process: Process, bucket: Bucket, key: bytes, guard: Guard) -> None:
         """Reads name the version that they want (P-03)."""

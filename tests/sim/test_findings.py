@@ -65,8 +65,11 @@ def plan(*keys: bytes, lease: float = 3.0, **spec: object) -> Plan:
         made,
         kind="prefix",
         spec=replace(wanted, **spec),  # type: ignore[arg-type]  # each by its name
-        source=replace(made.source, etag_is_md5=False, ordered=True),
-        destination=replace(made.destination, etag_is_md5=True, conditional_put=True, md5_enforced=True),
+        source=replace(made.source, etag_is_md5=False, ordered=True, window_max=6),
+        destination=replace(
+            made.destination, etag_is_md5=True, conditional_put=True, md5_enforced=True, window_max=6
+        ),
+        filled=0.25,
         opaque_source=True,
         opaque_destination=False,
         crc_source=True,
@@ -182,7 +185,7 @@ def test_an_upload_whose_parts_landed_by_another_is_aborted(monkeypatch: pytest.
         if self._objects.get(key) is None:
             data = b"".join(sent for _, (_, sent) in sorted(self._uploads[rest[0]].parts.items()))
             md5s = b"".join(bytes.fromhex(part.etag) for part in rest[1])
-            etag = f"{hashlib.md5(md5s).hexdigest()}-{len(rest[1])}"
+            etag = f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(rest[1])}"
             self._store(key, data, etag, WriteOptions(), "another")
         return await complete(self, key, *rest)
 
@@ -213,6 +216,50 @@ def test_a_part_that_a_careless_store_has_damaged_is_not_taken_over(monkeypatch:
     made.destination = replace(made.destination, md5_enforced=False)
     world = seen(made, strike=once("flipped"))
     assert deaths
+    assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_part_that_a_dead_worker_misread_is_not_taken_over_unproven(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    landed, deaths = Checks.landed, []
+
+    def dies(self: Checks, *given: object, **more: object) -> None:
+        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
+        if given[2] is Operation.PUT_PART and not deaths:
+            deaths.append(1)
+            self._world.processes[0].kill()
+
+    monkeypatch.setattr(Checks, "landed", dies)
+    made = plan(b"large")
+    made.crc_destination = False
+    world = seen(made, strike=once("flipped"))
+    assert deaths
+    assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("dies_at", [0, 3])
+def test_a_misread_part_is_found_by_the_md5_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, dies_at: int
+) -> None:
+    landed, parts = Checks.landed, []
+
+    def dies(self: Checks, *given: object, **more: object) -> None:
+        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
+        if given[2] is Operation.PUT_PART:
+            parts.append(given[3])
+            if len(parts) == dies_at:
+                self._world.processes[0].kill()
+
+    monkeypatch.setattr(Checks, "landed", dies)
+    made = plan(b"large")
+    made.opaque_source = made.crc_source = False
+    made.source = replace(made.source, etag_is_md5=True)
+    world = seen(made, strike=once("flipped"))
+    assert world.weather.seen["flipped"] == 1
+    assert len(parts) > dies_at
     assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
 
 

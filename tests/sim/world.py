@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -16,7 +17,7 @@ from engine.failures import Meaning, Operation
 from engine.manifest import Entry
 from engine.states import TaskStatus
 from engine.windows import BandwidthWindow
-from ledger.values import Desired, TaskFacts, TaskId
+from ledger.values import Desired, Fence, TaskFacts, TaskId
 from tests.ledger.model import Model
 from tests.ledger.model_rows import FIGURES, Segment, TaskRow
 from tests.sim.book import Away, Book
@@ -51,6 +52,10 @@ class Watched(Model):
         super().add_segment(segment)
         self.checks.journalled(segment)
 
+    def halt(self, fence: Fence, code: str, message: str) -> None:
+        super().halt(fence, code, message)
+        self.checks.given_up.add(fence.task_id)
+
 
 class World:
     """Everything of one seed."""
@@ -64,6 +69,7 @@ class World:
         weather: Weather | None = None,
     ) -> None:
         self.loop = loop
+        loop.set_exception_handler(_but_not_away)
         self.random = Random(seed)
         self.plan = plan or drawn(self.random)
         self.weather = weather or Weather.drawn(self.random, off)
@@ -76,6 +82,8 @@ class World:
         self.throttle = Throttle(loop)
         self.processes: list[Process] = []
         self.specs: dict[TaskId, Any] = {}
+        # How often the owner has handed in keys, by task.
+        self.keys: Counter[TaskId] = Counter()
         self.deleted: set[TaskId] = set()
         self.outages: dict[str, float] = {}
         self.revoked_until = 0.0
@@ -101,11 +109,9 @@ class World:
             return self.random.random() * 2 * self.plan.lease_seconds
         return 0.005 + self.random.random() * 0.06
 
-    def shows_flips(self, bucket: Bucket, *, whole: bool) -> bool:
-        """Whether the answer's own headers deny other bytes: without that only the wire's checks can."""
-        if bucket is not self.source:
-            return False
-        return self.plan.crc_source or (whole and not self.plan.opaque_source)
+    def shows_flips(self, bucket: Bucket) -> bool:
+        """Whether what the source tells of an object denies other bytes: without that only the wire's checks can."""
+        return bucket is self.source and (self.plan.crc_source or not self.plan.opaque_source)
 
     def hashed(self, data: bytes) -> Block:
         """A block as a store hashes it that takes what it gets."""
@@ -168,7 +174,7 @@ class World:
             data = random.randbytes(random.choice(self.sizes))
             self.source.set(key, data)
             self.source.aged(key, int(self.loop.time() * 1000) - random.choice((50_000, 5_000_000, 1000)))
-            if random.random() < 0.25:
+            if random.random() < self.plan.filled:
                 there = random.choice((data, random.randbytes(len(data)), random.randbytes(5)))
                 self.destination.set(prefix + key, there)
                 age = random.choice((10, 90_000, 9_000_000))
@@ -251,7 +257,8 @@ class World:
             await pause(0.5)
 
     def start(self, task: TaskRow) -> None:
-        """As the API does: go on with what is left, or a new run over what failed."""
+        """As the API does, with new keys: go on with what is left, or a new run over what failed."""
+        self.keys[task.id] += 1
         if self.model.resumable(task.id):
             self.model.resume(task.id)
             return
@@ -372,6 +379,12 @@ class _Stores:
 
     async def workers(self) -> int:
         return max(1, len(self._world.living()))
+
+
+def _but_not_away(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody hears the jobs of a dead process; that they could not reach their ledger is no news."""
+    if not isinstance(context.get("exception"), Away):
+        loop.default_exception_handler(context)
 
 
 def _bucket(name: str, plan: Plan, loop: VirtualLoop, *, source: bool) -> Bucket:
