@@ -12,7 +12,7 @@ CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos lock clean
+.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos scale lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: $(READY)  ## The product beside rclone and a bare loop, on the same store
 
 chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(FLAGS)
+
+scale: $(READY)  ## An object of 64 GiB, killed 20 times, and 10 million keys: memory, parts sent again, tables.
+	$(BIN)/python -m tests.scale $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \
