@@ -23,7 +23,7 @@ _SAMPLE_SECONDS = 0.2
 FIFTHS = 5
 MIB = 1 << 20
 # What a process comes to hold once and for all, early in a run or late in a short one.
-_WARM = 32 * MIB
+_WARM = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
