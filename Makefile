@@ -35,7 +35,7 @@ demo: $(READY)  ## Migrates real files between two local stores through the API 
 	$(BIN)/python -m tests.demo
 
 # What starts whole installations and stops the time goes alone, the rest side by side.
-ALONE := tests/e2e tests/chaos
+ALONE := tests/e2e tests/chaos tests/scale
 
 test: $(READY) $(EMULATORS)  ## Every test.
 	$(BIN)/python -m pytest tests $(ALONE:%=--ignore=%) --numprocesses 2 --dist loadfile $(FLAGS)
