@@ -12,7 +12,7 @@ CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos lock clean
+.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos scale lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ demo: $(READY)  ## Migrates real files between two local stores through the API 
 	$(BIN)/python -m tests.demo
 
 # What starts whole installations and stops the time goes alone, the rest side by side.
-ALONE := tests/e2e tests/chaos
+ALONE := tests/e2e tests/chaos tests/scale
 
 test: $(READY) $(EMULATORS)  ## Every test.
 	$(BIN)/python -m pytest tests $(ALONE:%=--ignore=%) --numprocesses 2 --dist loadfile $(FLAGS)
@@ -65,6 +65,9 @@ bench: $(READY)  ## The product beside rclone and a bare loop, on the same store
 
 chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(FLAGS)
+
+scale: $(READY)  ## An object of 64 GiB, killed 20 times, and 10 million keys: memory, parts sent again, tables.
+	$(BIN)/python -m tests.scale $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml deploy/tools.in --all-extras --universal --python-version 3.11 \

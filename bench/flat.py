@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.storeserver.body import Body
@@ -26,6 +26,11 @@ _HEAD = (
     b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>%b</Name><Prefix></Prefix>'
     b"<MaxKeys>%d</MaxKeys><IsTruncated>%b</IsTruncated>"
 )
+
+
+def listed_text(keys: Iterable[bytes], etag: str) -> bytes:
+    """The entries of a page."""
+    return b"".join([_ENTRY % (key, etag.encode(), SIZE) for key in keys])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,8 @@ class FlatBucket(Bucket):
         etag = hashlib.md5(zeros).hexdigest()  # noqa: S324
         self._body = Body((zeros,), SIZE, etag)
         self._flat = flat.keys()
-        entries = [_ENTRY % (key, etag.encode(), SIZE) for key in self._flat]
-        self._width = len(entries[0])
-        self._text = b"".join(entries)
+        self._text = listed_text(self._flat, etag)
+        self._width = len(self._text) // len(self._flat)
 
     def newest(self, key: bytes) -> Version | None:
         """See `Bucket`."""
