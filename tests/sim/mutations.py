@@ -83,10 +83,12 @@ MUTATIONS = (
     _in("segments do not add up their bytes", "P-17", "segments", "bytes=sum(one.size for one in outcomes)", "bytes=0"),
     # Poison
     _in("a poison object never fails", "F57", "units",
-        "claim.suspect == idx and claim.crashes >= MOST_CRASHES", "claim.suspect == idx and claim.crashes >= 10**6",
+        "if suspect and claim.crashes >= MOST_CRASHES:", "if False:",
         seeds=1000),
     _in("nobody says which object he is at", "F57", "units",
         "if not await self._context.ledger.mark_current(claim, idx):", "if False:", seeds=1000),
+    _in("a suspect is tried with others beside it", "F57", "units",
+        "alone = suspect and claim.crashes == MOST_CRASHES - 1 and not claim.large", "alone = False", seeds=8000),
     # Reading
     _in("reads take any version", "P-03", "subjects", "return Guard(self.etag, self.size, self.version)",
         'return Guard("", self.size)'),
@@ -123,7 +125,7 @@ MUTATIONS = (
         "await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))\n            raise LeaseLost",
         "raise LeaseLost",
         unreachable="its intent stays recorded: the next owner or the end of the run aborts what that explains"),
-    _in("uploads of lost answers are left", "P-36", "multipart", "if next(tries) > 1:", "if False:"),
+    _in("uploads of lost answers are left", "P-36", "creating", "if next(tries) > 1:", "if False:"),
     _in("a lost answer to Complete is an error", "P-23", "multipart",
         "written = await self._landed(subject, row, stored)\n            if written is None:", "written = None\n            if True:",
         test=FINDINGS + "a_completion_whose_answer_is_lost_is_no_object_of_somebody_else"),

@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 
 from connectors.errors import (
     Changed,
     NotFound,
     PreconditionFailed,
     Rejected,
-    StoreError,
     Unavailable,
 )
-from connectors.objects import Block, ByteRange, Guard, ObjectHead, Part, WriteOptions, Written
+from connectors.objects import Block, ByteRange, Guard, ObjectHead, Part, Written
 from engine.evidence import multipart_etag
 from engine.failures import Meaning, Operation
 from engine.parts import PartPlan, parts_of_etag, plan_parts
@@ -23,11 +21,12 @@ from engine.sums import combine_crc64
 from ledger.values import StoredPart, UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
+from workers.transfer.creating import create_upload
 from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import MD5, read_part
 from workers.transfer.signals import LeaseLost, Stopped
-from workers.transfer.strays import abort_recorded, nameless
+from workers.transfer.strays import abort_recorded
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
 from workers.transfer.verdicts import Contradicted, Landing
@@ -176,7 +175,7 @@ class LargeCopy:
             raise LeaseLost
         options = await write_options(context, subject, head)
         self._left[subject.idx] = options.left
-        upload_id = await self._created_or_aborted(planned, options)
+        upload_id = await create_upload(context, self._lease, planned, options)
         row = replace(planned, upload_id=upload_id, state="open")
         if not await context.ledger.open_upload(self._claim, planned, upload_id):
             await context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
@@ -189,34 +188,6 @@ class LargeCopy:
         context = self._context
         async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
             yield
-
-    async def _created_or_aborted(self, planned: UploadRow, options: WriteOptions) -> str:
-        """The new upload's id. Who is cut off while the store is asked aborts what comes of it: nobody else can."""
-        creating = asyncio.create_task(self._created(planned, options))
-        try:
-            return await asyncio.shield(creating)
-        except asyncio.CancelledError:
-            self._context.leave(self._disowned(planned, creating))
-            raise
-
-    async def _disowned(self, planned: UploadRow, creating: asyncio.Task[str]) -> None:
-        with suppress(StoreError, LeaseLost):
-            upload_id = await creating
-            await self._context.destination(lambda: self._store.abort_upload(planned.dst_key, upload_id))
-
-    async def _created(self, planned: UploadRow, options: WriteOptions) -> str:
-        """The new upload's id. When it was asked for more than once, the uploads of lost answers are aborted."""
-        context, tries = self._context, count()
-
-        async def create() -> str:
-            next(tries)
-            return await self._store.create_upload(planned.dst_key, options)
-
-        upload_id = await context.destination(self._lease.under(create))
-        if next(tries) > 1:
-            for stray in set(await nameless(context, planned)) - {upload_id}:
-                await context.destination(partial(self._store.abort_upload, planned.dst_key, stray))
-        return upload_id
 
     async def _upload(
         self,

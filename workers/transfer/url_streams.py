@@ -12,6 +12,7 @@ from engine.failures import Meaning, Operation, Side
 from engine.parts import plan_parts, stream_part
 from ledger.values import StoredPart, UploadRow
 from workers.transfer.context import TaskContext
+from workers.transfer.creating import create_upload
 from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
 from workers.transfer.reading import hashed
@@ -170,7 +171,7 @@ class StreamCopy(LargeCopy):
         )
         if planned is None:
             raise LeaseLost
-        upload_id = await self._created_or_aborted(planned, options)
+        upload_id = await create_upload(self._context, self._lease, planned, options)
         if not await self._context.ledger.open_upload(self._claim, planned, upload_id):
             await self._context.destination(lambda: self._store.abort_upload(subject.dst_key, upload_id))
             raise LeaseLost
