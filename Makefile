@@ -12,7 +12,7 @@ CONNECTORS := s3 obs azure google aliyun tencent
 LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check conformance fuzz sim sim-mutations bench chaos scale lock clean
+.PHONY: help venv demo test check conformance fuzz sim sim-mutations trust bench chaos scale lock clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ sim: $(READY)  ## SEEDS simulated worlds of the transfer protocol, with all that
 
 sim-mutations: $(READY)  ## Bugs planted in the product, and how soon the simulator notices each.
 	$(BIN)/python -m tests.sim.mutate $(FLAGS)
+
+trust: $(READY)  ## Each promise's mechanism taken out in a copy, and whether its test notices (trust.json, docs/trust.md).
+	$(BIN)/python -m tests.trust $(FLAGS)
 
 bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
 	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)
