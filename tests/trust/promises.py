@@ -273,7 +273,7 @@ PROMISES: Final = (
         "workers/transfer/budget.py", "ByteBudget.take",
         _TRANSFER + "test_fairness.py::test_who_holds_least_gets_bytes_first_and_nobody_holds_all",
         "whoever comes first takes what is not there",
-        "if not self._queues and n <= self.total - self.held and", "if not self._queues and",
+        "if wanted > self.total - self.held:", "if False:",
     ),
     Promise(
         "P-34", "A store that asks for less is asked less; retries have a budget.",
@@ -291,7 +291,7 @@ PROMISES: Final = (
     ),
     Promise(
         "P-36", "An upload that was asked for and never answered is found and aborted.",
-        "workers/transfer/multipart.py", "LargeCopy._created",
+        "workers/transfer/creating.py", "_created",
         _TRANSFER + "test_review.py::test_an_upload_begun_twice_leaves_none_open",
         "uploads of lost answers are left",
         "if next(tries) > 1:", "if False:",

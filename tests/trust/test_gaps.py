@@ -3,14 +3,17 @@
 import hashlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from engine.outcomes import Outcome, OutcomeKind
+from engine.spec import TaskType
 from ledger.postgres import PostgresLedger
 from ledger.values import Fence, Leased, StoredPart, TaskId, UnitClaim, UploadRow
-from tests.transfer.world import World, opened
+from tests.transfer.test_migration import listed
+from tests.transfer.world import SPEC, World, opened
 from workers.tasks.clock import SystemClock
 from workers.transfer.leases import LeaseKeeper
 from workers.transfer.limits import Limits
@@ -39,9 +42,11 @@ async def test_an_upload_of_another_version_is_not_gone_on_with(world: World) ->
             return await super().add_parts(claim, row, parts)
 
     world.source.put("from", b"large", BEFORE)
-    world.limits = Limits(parts=1, stale_decision=0.0)
+    world.destination.put("into", b"lists/objects.txt", b"large", headers={"content-type": "text/plain"})
+    world.limits = Limits(parts=1)
     world.ledger = BreaksOnce(world.pool, lease_seconds=20.0)
-    ended = await world.migrate()
+    # The version of a line in a list is asked for anew by each owner.
+    ended = await world.migrate(replace(SPEC, task_type=TaskType.LIST, source=listed()))
     assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes
     assert world.destination.get("into", b"large") == AFTER
     assert world.destination.counters().requests("complete", prefix="") == 1, "the first was never completed"
