@@ -70,7 +70,8 @@ class _Creation:
         await self._check_quota(connection)
         task = await new_task(connection, self.parts, self.actor, self.spec, self.body)
         await tasks.create(connection, task)
-        await requests.set_limit(connection, task.id, self.parts.settings.max_requests)
+        if self.parts.settings.max_requests is not None:
+            await requests.set_limit(connection, task.id, self.parts.settings.max_requests)
         await self.parts.vault.keep(connection, task.id, task.project_id, keys_of(self.body))
         if self.body.smn_config is not None:
             wish = wish_of(self.body.smn_config, self.spec, task.name)

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -47,7 +46,7 @@ class Report:
     unfinished: list[int] = field(default_factory=list)
     drifts: list[str] = field(default_factory=list)
     looks: int = 0
-    alarms: dict[str, int] = field(default_factory=dict)
+    alarms: dict[str, list[str]] = field(default_factory=dict)
     slowest: dict[str, float] = field(default_factory=dict)
     measured: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
@@ -60,7 +59,7 @@ class Report:
     def unsafe(self) -> list[str]:
         """What must never be, on a machine of any speed."""
         found = [*self.findings.problems, *self.drifts]
-        found += [f"{word} in a log, {times} times" for word, times in self.alarms.items()]
+        found += [f"{word} in a log, {len(told)} times: {told[0]}" for word, told in self.alarms.items()]
         found += [f"task {one} did not end after the faults" for one in self.unfinished]
         return found
 
@@ -234,12 +233,14 @@ class Run:
         report.findings = Checker(
             site.source, site.destination, site.database_url, self._workload.plan
         ).check()
-        report.alarms = dict(_alarms(site.data / "logs"))
+        report.alarms = _alarms(site.data / "logs")
 
 
-def _alarms(logs: Path) -> Counter[str]:
+def _alarms(logs: Path) -> dict[str, list[str]]:
+    """The lines that say what must never be said, by the word that tells it."""
     text = "".join(log.read_text(errors="replace") for log in logs.glob("worker-*"))
-    return Counter({word: times for word in NEVER if (times := text.count(word))})
+    told = {word: [line for line in text.splitlines() if word in line] for word in NEVER}
+    return {word: lines for word, lines in told.items() if lines}
 
 
 def run(seconds: float, seed: int, *, keep_logs: Path | None = None) -> Report:

@@ -1,7 +1,8 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -198,7 +199,7 @@ class LargeCopy:
         whole: WholeMd5 | None,
     ) -> list[StoredPart]:
         stored = {part.number: part for part in row.parts}
-        missing = iter([number for number in range(1, plan.count + 1) if number not in stored])
+        missing = deque(number for number in range(1, plan.count + 1) if number not in stored)
         lanes = min(self._context.limits.parts, plan.count)
         await together(self._lane(subject, plan, row, missing, stored, first, whole) for _ in range(lanes))
         if len(stored) < plan.count:
@@ -210,36 +211,45 @@ class LargeCopy:
         subject: Subject,
         plan: PartPlan,
         row: UploadRow,
-        missing: Iterator[int],
+        missing: deque[int],
         stored: dict[int, StoredPart],
         first: First,
         whole: WholeMd5 | None,
     ) -> None:
-        for number in missing:
-            if self._context.stopping.is_set():
-                return
+        while missing:
             self._lease.check()
-            part = await self._part(subject, plan, row, number, first, whole)
+            part = await self._part(subject, plan, row, missing, first, whole)
+            if part is None:
+                return
             # What the store has acknowledged is recorded even when the owner cuts us off now.
             if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
                 raise LeaseLost
-            stored[number] = part
+            stored[part.number] = part
 
     async def _part(
         self,
         subject: Subject,
         plan: PartPlan,
         row: UploadRow,
-        number: int,
+        missing: deque[int],
         first: First,
         whole: WholeMd5 | None,
-    ) -> StoredPart:
-        start, length = plan.range(number)
-        if number == 1 and first.block:
+    ) -> StoredPart | None:
+        """The next part; None when there is none left, or the work is to stop.
+
+        It gets its number with its place in memory: who holds one never waits for a part before it that has none.
+        """
+        if self._context.stopping.is_set():
+            return None
+        if first.block:
+            block, number = first.take(), missing.popleft()
             async with first.held:
-                return await self._sent(row, number, first.take(), whole)
-        async with self._room(length):
-            block, _ = await self._read(subject, start, length)
+                return await self._sent(row, number, block, whole)
+        async with self._room(plan.part_size):
+            if not missing or self._context.stopping.is_set():
+                return None
+            number = missing.popleft()
+            block, _ = await self._read(subject, *plan.range(number))
             return await self._sent(row, number, block, whole)
 
     async def _sent(self, row: UploadRow, number: int, block: Block, whole: WholeMd5 | None) -> StoredPart:
