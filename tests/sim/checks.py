@@ -188,7 +188,7 @@ class Checks(Steps):
 
     def _explained(self, one: Outcome) -> None:
         world, prefix = self._world, self._world.plan.spec.destination.save_prefix.encode()
-        if world.plan.poison and one.code == "CRASHES_WORKER" and self._killed_otherwise(one):
+        if one.code == "CRASHES_WORKER" and self._killed_otherwise(one):
             return
         gone = world.source.at(one.key) is None
         long = len(prefix + one.key) > world.destination.traits.max_key_bytes
