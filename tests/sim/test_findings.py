@@ -116,6 +116,20 @@ def seen(
     return world
 
 
+def dies_after(monkeypatch: pytest.MonkeyPatch, operation: Operation) -> list[Operation]:
+    """The first worker is killed once, when a request of this kind has landed; when that was is in the list."""
+    landed, deaths = Checks.landed, list[Operation]()
+
+    def dies(self: Checks, *given: object, **more: object) -> None:
+        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
+        if given[2] is operation and not deaths:
+            deaths.append(operation)
+            self._world.processes[0].kill()
+
+    monkeypatch.setattr(Checks, "landed", dies)
+    return deaths
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("seed", [2, 3, 9, 14, 18, 24])
 def test_a_write_that_is_tried_again_ends_with_its_lease(seed: int) -> None:
@@ -163,15 +177,7 @@ def test_a_stop_leaves_nothing_to_owners_who_come_back() -> None:
 def test_an_upload_that_a_dead_worker_completed_is_held_against_its_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    landed, deaths = Checks.landed, []
-
-    def dies(self: Checks, *given: object, **more: object) -> None:
-        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
-        if given[2] is Operation.COMPLETE_UPLOAD and not deaths:
-            deaths.append(1)
-            self._world.processes[0].kill()
-
-    monkeypatch.setattr(Checks, "landed", dies)
+    deaths = dies_after(monkeypatch, Operation.COMPLETE_UPLOAD)
     world = seen(plan(b"large"), strike=once("flipped"))
     assert deaths
     assert world.destination.at(b"large")[1] == world.source.at(b"large")[1]  # type: ignore[index]
@@ -202,15 +208,7 @@ def test_an_upload_whose_parts_landed_by_another_is_aborted(monkeypatch: pytest.
 
 @pytest.mark.usefixtures("small")
 def test_a_part_that_a_careless_store_has_damaged_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    landed, deaths = Checks.landed, []
-
-    def dies(self: Checks, *given: object, **more: object) -> None:
-        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
-        if given[2] is Operation.PUT_PART and not deaths:
-            deaths.append(1)
-            self._world.processes[0].kill()
-
-    monkeypatch.setattr(Checks, "landed", dies)
+    deaths = dies_after(monkeypatch, Operation.PUT_PART)
     made = plan(b"large")
     made.crc_source = made.crc_destination = False
     made.destination = replace(made.destination, md5_enforced=False)
@@ -223,15 +221,7 @@ def test_a_part_that_a_careless_store_has_damaged_is_not_taken_over(monkeypatch:
 def test_a_part_that_a_dead_worker_misread_is_not_taken_over_unproven(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    landed, deaths = Checks.landed, []
-
-    def dies(self: Checks, *given: object, **more: object) -> None:
-        landed(self, *given, **more)  # type: ignore[arg-type]  # as it came
-        if given[2] is Operation.PUT_PART and not deaths:
-            deaths.append(1)
-            self._world.processes[0].kill()
-
-    monkeypatch.setattr(Checks, "landed", dies)
+    deaths = dies_after(monkeypatch, Operation.PUT_PART)
     made = plan(b"large")
     made.crc_destination = False
     world = seen(made, strike=once("flipped"))
