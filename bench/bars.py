@@ -109,6 +109,9 @@ def _killed(rows: Rows) -> Iterator[Bar]:
     ours = rows[PRODUCT]
     yield Bar("F: seconds from the kill to the next byte", ours["first_byte_again_seconds"], 10)
     yield Bar("F: objects read again", ours["read_again"], ours["at_risk"])
+    # A range goes on at its last page in the ledger; one page may have been on its way, another asked for ahead.
+    anew = ours["listed_after"] - ours["pages_to_come"]
+    yield Bar("F: pages of the source listed again", anew, 2 * ours["open_ranges"])
 
 
 def _limited(rows: Rows) -> Iterator[Bar]:

@@ -100,6 +100,12 @@ class Product:
         found = self._ledger.execute(sql, [task_id]).fetchone() or (0, 0)
         return int(found[0]), int(found[1])
 
+    def open_ranges(self, task_id: int) -> int:
+        """How many ranges of a task have not been listed to their end."""
+        sql = "SELECT count(*) FROM key_range WHERE task_id = %s AND state <> 'done'"
+        (found,) = self._ledger.execute(sql, [task_id]).fetchone() or (0,)
+        return int(found)
+
     def failed(self, task_id: int) -> int:
         """How many of its objects have failed so far."""
         return int(self.engine.call("GET", f"/tasks/{task_id}")["failed_num"])

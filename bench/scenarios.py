@@ -109,6 +109,9 @@ def _killed_product(stage: Stage, order: Order, half_done: Callable[[], bool]) -
     def read() -> int:
         return pair.source.counters().requests("get", prefix="")
 
+    def listings() -> int:
+        return pair.source.counters().requests("list", prefix="")
+
     began = time.monotonic()
     task_id = product.create(order)
     until(lambda: read() > 0)
@@ -116,6 +119,7 @@ def _killed_product(stage: Stage, order: Order, half_done: Callable[[], bool]) -
     until(half_done)
     product.kill_workers()
     died = time.monotonic()
+    open_ranges, pages, lists = product.open_ranges(task_id), product.ranges(task_id)[1], listings()
     time.sleep(LOOK_SECONDS)
     seen = read()
     at_risk = seen - product.journalled(task_id)
@@ -123,7 +127,8 @@ def _killed_product(stage: Stage, order: Order, half_done: Callable[[], bool]) -
     resumed = time.monotonic() - died
     product.wait(task_id, order.objects)
     return {"first_byte_seconds": round(first, 2), "first_byte_again_seconds": round(resumed, 2), "at_risk": at_risk,
-            "pages": product.ranges(task_id)[1]}  # fmt: skip
+            "open_ranges": open_ranges, "pages_to_come": product.ranges(task_id)[1] - pages,
+            "listed_after": listings() - lists}  # fmt: skip
 
 
 SCENARIOS: Mapping[str, Callable[[Bench], None]] = {

@@ -49,6 +49,10 @@ class Writer:
     def words(self, values: Iterable[str]) -> None:
         """Texts that mostly repeat."""
         rows = list(values)
+        if rows and rows.count(rows[0]) == len(rows):
+            self.texts([rows[0]])
+            self.numbers([0] * len(rows))
+            return
         known = {value: place for place, value in enumerate(dict.fromkeys(rows))}
         self.texts(list(known))
         self.numbers([known[value] for value in rows] if len(known) > 1 else [0] * len(rows))

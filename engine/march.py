@@ -50,6 +50,7 @@ class Unseen:
     """The destination was not read that far."""
 
 
+_ABSENT = Absent()
 Sight = Present[D] | Absent | Unseen
 
 
@@ -80,6 +81,14 @@ class DestinationWindow(Generic[D]):
             return Present(self.items[place])
         return Absent()
 
+    def looks(self, keys: Sequence[bytes]) -> list[Sight[D]]:
+        """What is at the first of `keys` (sorted), as far as it was read."""
+        if not keys or keys[0] < self.start:
+            return []
+        seen = keys if self.end is None else keys[: bisect_left(keys, self.end)]
+        there = dict(zip(self.keys, self.items, strict=True))
+        return [Present(there[key]) if key in there else _ABSENT for key in seen]
+
     def covers(self, key: bytes) -> bool:
         """Whether `look(key)` has an answer."""
         return key >= self.start and (self.end is None or key < self.end)
@@ -95,19 +104,13 @@ class DestinationWindow(Generic[D]):
 
         What was read already is dropped. Raises OutOfOrder when the page is not sorted or goes back.
         """
-        page = [(key, item) for key, item in zip(keys, items, strict=True) if self._is_new(key)]
-        fresh = tuple(key for key, _ in page)
         if any(left >= right for left, right in pairwise(keys)) or self.end is None:
             raise OutOfOrder("a page of the destination is not in order")
+        known = bisect_left(keys, self.end)
         end = None if after is None else just_after(after)
         if end is not None and (end <= self.end or (keys and just_after(keys[-1]) > end)):
             raise OutOfOrder("a page of the destination goes back")
-        return replace(
-            self, end=end, keys=self.keys + fresh, items=self.items + tuple(item for _, item in page)
-        )
-
-    def _is_new(self, key: bytes) -> bool:
-        return self.end is not None and key >= self.end
+        return replace(self, end=end, keys=(*self.keys, *keys[known:]), items=(*self.items, *items[known:]))
 
     def moved_to(self, key: bytes) -> Self:
         """Without what lies below `key`; beyond what was read, the next page begins at `key` itself."""

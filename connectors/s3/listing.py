@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import lt
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -12,7 +13,7 @@ from connectors.s3.channel import Ask, Channel
 from connectors.s3.dates import iso_ms
 from connectors.s3.dialects import Dialect
 from connectors.s3.errors import broken
-from connectors.s3.xml import BrokenXml, Document, decode_key
+from connectors.s3.xml import BrokenXml, Document, decode_key, decode_keys
 from connectors.wire import WireAnswer
 from engine.failures import Operation
 from engine.values import value
@@ -159,6 +160,10 @@ def _checked(answer: WireAnswer, dialect: Dialect, wanted: Wanted, form: PageFor
 
 def _in_order(objects: tuple[ObjectInfo, ...], prefix: bytes) -> tuple[ObjectInfo, ...]:
     """The page without exact repeats. Raises BrokenXml when a key is too small, too often or not under `prefix`."""
+    keys = [info.key for info in objects]
+    # What lies between two keys of the prefix has it too.
+    if not keys or (all(map(lt, keys, keys[1:])) and keys[0] and _under(prefix, keys[0], keys[-1])):
+        return objects
     last: ObjectInfo | None = None
     repeats = set[int]()
     for index, info in enumerate(objects):
@@ -172,6 +177,10 @@ def _in_order(objects: tuple[ObjectInfo, ...], prefix: bytes) -> tuple[ObjectInf
     if not repeats:
         return objects
     return tuple(info for index, info in enumerate(objects) if index not in repeats)
+
+
+def _under(prefix: bytes, *keys: bytes) -> bool:
+    return all(key.startswith(prefix) for key in keys)
 
 
 def check_folders(folders: tuple[bytes, ...], wanted: Wanted) -> None:
@@ -224,14 +233,11 @@ def _opened(body: bytes, dialect: Dialect) -> tuple[Document, Sequence[Plain]]:
 
 
 def _plain_objects(entries: Sequence[Plain], document: Document, dialect: Dialect) -> tuple[ObjectInfo, ...]:
-    states, encoded, plus = _States(dialect), document.url_encoded, document.plus_is_blank
-    return tuple(
-        ObjectInfo(
-            decode_key(key, url_encoded=encoded, plus_is_blank=plus), int(size), iso_ms(modified), etag,
-            word, states[word],
-        )
-        for _, key, modified, etag, size, word in entries
-    )  # fmt: skip
+    """Column by column, which takes half as long as entry by entry."""
+    _, texts, modified, etags, sizes, words = zip(*entries, strict=True)
+    keys = decode_keys(texts, url_encoded=document.url_encoded, plus_is_blank=document.plus_is_blank)
+    states = map(_States(dialect).__getitem__, words)
+    return tuple(map(ObjectInfo, keys, map(int, sizes), map(iso_ms, modified), etags, words, states))
 
 
 def _objects(document: Document, dialect: Dialect) -> tuple[ObjectInfo, ...]:

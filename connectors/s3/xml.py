@@ -1,7 +1,7 @@
 """Strict XML answers (reliability.md 5.6): one whole UTF-8 document, no DOCTYPE, the root that was asked for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
@@ -54,6 +54,14 @@ def decode_key(text: str, *, url_encoded: bool, plus_is_blank: bool = True) -> b
         if "%" in text:
             return unquote_to_bytes(text)
     return text.encode()
+
+
+def decode_keys(texts: Sequence[str], *, url_encoded: bool, plus_is_blank: bool = True) -> Sequence[bytes]:
+    """Many keys at once, none of them with a control character in its text; see `decode_key`."""
+    together = "\n".join(texts)
+    if url_encoded and "%" in together.replace("%2F", "/"):
+        return [decode_key(text, url_encoded=True, plus_is_blank=plus_is_blank) for text in texts]
+    return decode_key(together, url_encoded=url_encoded, plus_is_blank=plus_is_blank).split(b"\n")
 
 
 def _parsed(body: bytes) -> Element:

@@ -18,13 +18,9 @@ class ByteBudget:
     def __init__(self, total: int, most: int | None = None) -> None:
         self.total = total
         self._most = total if most is None else min(most, total)
+        self.held = 0  # bytes granted and not given back
         self._held: Counter[Hashable] = Counter()
         self._queues: dict[Hashable, deque[Waiting]] = {}
-
-    @property
-    def held(self) -> int:
-        """Bytes granted and not given back."""
-        return self._held.total()
 
     def hold(self, n: int, owner: Hashable = None) -> "Hold":
         """`async with` waits for `n` bytes and gives them back at the end."""
@@ -33,7 +29,7 @@ class ByteBudget:
     async def take(self, n: int, owner: Hashable) -> None:
         """Wait for `n` bytes, at most the whole budget."""
         if not self._queues and n <= self.total - self.held and self._may(owner, n):
-            self._held[owner] += n
+            self._grant_to(owner, n)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._queues.setdefault(owner, deque())
@@ -51,6 +47,7 @@ class ByteBudget:
 
     def give(self, n: int, owner: Hashable) -> None:
         """Give `n` bytes back."""
+        self.held -= n
         self._held[owner] -= n
         if not self._held[owner]:
             del self._held[owner]
@@ -65,8 +62,12 @@ class ByteBudget:
                 return
             self._drop(owner, first)
             if not turn.done():
-                self._held[owner] += wanted
+                self._grant_to(owner, wanted)
                 turn.set_result(None)
+
+    def _grant_to(self, owner: Hashable, n: int) -> None:
+        self.held += n
+        self._held[owner] += n
 
     def _waiting(self) -> list[Hashable]:
         return [owner for owner, queue in self._queues.items() if self._may(owner, queue[0][0])]

@@ -74,9 +74,10 @@ class Copier:
         key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
         subject = Subject.of(idx, entry, key)
         try:
-            async with self._turns.turn(entry):
-                check_line(self._context, subject)
-                return await self._unless_archived(subject)
+            if not entry.url:
+                return await self._checked(subject)
+            async with self._turns.turn(entry.key):
+                return await self._checked(subject)
         except Fatal:
             raise
         except Denied as error:
@@ -89,6 +90,10 @@ class Copier:
         except TooLarge as error:
             word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
             return self._failed(subject, word, str(error))
+
+    async def _checked(self, subject: Subject) -> Outcome | None:
+        check_line(self._context, subject)
+        return await self._unless_archived(subject)
 
     async def _check_keys(self, side: Side) -> None:
         await check_keys(self._context, side)

@@ -1,7 +1,5 @@
 """Deciding again: when the listing could not tell, when it is old, or when the destination moved (design 3.9)."""
 
-from dataclasses import replace
-
 from connectors.errors import NotFound, PreconditionFailed
 from connectors.objects import Condition, ObjectHead
 from engine.failures import Meaning, Operation, Side
@@ -32,7 +30,7 @@ class Decider:
         if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not self.conditional(over) and large:
             # `check_free` comes when all parts are there: too late to be the only look.
             return await self.again(subject)
-        return replace(subject, condition=self.condition(over))
+        return subject.bound(self.condition(over))
 
     async def again(self, subject: Subject) -> Subject | Rule:
         """By HEADs: of the destination, and of the source where the rule needs it."""
@@ -51,7 +49,7 @@ class Decider:
                     subject = await self.source_seen(subject)
                 case Copy():
                     over = None if head is None else head.info.etag
-                    return replace(subject, condition=self.condition(over))
+                    return subject.bound(self.condition(over))
 
     async def source_seen(self, subject: Subject) -> Subject:
         """With the facts of a fresh HEAD of the source."""

@@ -34,11 +34,8 @@ class DestinationListing:
             wanted = keys[len(sights)]
             if not await self._reach(wanted, after):
                 break
-            for key in keys[len(sights) :]:
-                if not self._window.covers(key):
-                    break
-                sights.append(self._window.look(key))
-                after = key
+            sights += self._window.looks(keys[len(sights) :])
+            after = keys[len(sights) - 1]
         return sights + [Unseen()] * (len(keys) - len(sights))
 
     async def _reach(self, wanted: bytes, after: bytes) -> bool:

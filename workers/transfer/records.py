@@ -8,7 +8,7 @@ from connectors.errors import Corrupted, StoreError
 from connectors.objects import ANY, Block, Part, Properties, WriteOptions, Written
 from engine.evidence import Proof, contradicted, multipart_etag
 from engine.failures import Meaning, Operation
-from engine.outcomes import Outcome, OutcomeKind, decode
+from engine.outcomes import OutcomeKind, decode
 from engine.records import RecordKind, line
 from ledger.values import RecordClaim
 from workers.transfer.context import TaskContext
@@ -116,17 +116,13 @@ class RecordWriter:
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         """The lines in blocks of 16 MiB, the last one shorter."""
-        together = bytearray()
+        together, kind, zone = bytearray(), KINDS[self._kind], self._context.limits.zone
         async for payload in self._context.ledger.record_payloads(self._claim):
-            for outcome in decode(payload):
-                together += self._line(outcome)
+            together += b"".join([line(one, kind, one.finished_ms, zone) for one in decode(payload)])
             while len(together) >= PART:
                 yield self._counted(bytes(together[:PART]))
                 del together[:PART]
         yield self._counted(bytes(together))
-
-    def _line(self, outcome: Outcome) -> bytes:
-        return line(outcome, KINDS[self._kind], outcome.finished_ms, self._context.limits.zone)
 
     def _counted(self, data: bytes) -> bytes:
         self._sha256.update(data)

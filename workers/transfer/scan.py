@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connectors.objects import ObjectInfo, ObjectPage
 from engine.digest import Digest
-from engine.selection import after_for
+from engine.selection import after_for, just_after
 from engine.spec import TaskType
 from ledger.values import Desired, ListedPage, RangeClaim
 from workers.transfer.bucket_kind import encrypts_by_default, is_file_system
@@ -81,16 +81,11 @@ class RangeScan:
         )
 
     def _within(self, page: ObjectPage) -> Stride:
-        claim = self._claim
-        inside = tuple(
-            one
-            for one in page.objects
-            if one.key >= claim.lo and one.key > claim.cursor and (self._hi is None or one.key < self._hi)
-        )
-        passed = bool(page.objects) and self._hi is not None and page.objects[-1].key >= self._hi
+        low, hi = max(self._claim.lo, just_after(self._claim.cursor)), self._hi
+        inside = tuple(one for one in page.objects if low <= one.key and (hi is None or one.key < hi))
+        passed = bool(page.objects) and hi is not None and page.objects[-1].key >= hi
         cursor = inside[-1].key if inside else (page.after or b"")
-        objects = tuple(one for one in inside if not self._sifter.own(one.key))
-        return Stride(objects, cursor, last=passed or page.after is None)
+        return Stride(self._sifter.sources(inside), cursor, last=passed or page.after is None)
 
     async def _sift(self, objects: Sequence[ObjectInfo], after: bytes) -> Sifted:
         sifter = self._sifter

@@ -41,7 +41,10 @@ class Sifter:
         self._save_prefix = destination_key(self._spec.destination.save_prefix, b"")
         self._clock = context.clock
         self._now_ms = 0
+        self._since_s = self._spec.migrate_since_s
         self._max_key = context.pair.destination.traits.max_key_bytes
+        # Up to this length no key of the source is too long.
+        self._room = self._max_key - len(self._save_prefix)
         # Two names of one bucket on one host are one bucket, whatever the clouds are called.
         self._same_bucket = same_bucket(self._spec) or _where(context.pair.source) == _where(
             context.pair.destination
@@ -51,9 +54,12 @@ class Sifter:
         """The destination key of a source key."""
         return self._save_prefix + key
 
-    def own(self, key: bytes) -> bool:
-        """Whether the task itself writes this key in its one bucket: then it is no source."""
-        return is_own_output(key, self._spec.destination.save_prefix, same_bucket=self._same_bucket)
+    def sources(self, objects: tuple[ObjectInfo, ...]) -> tuple[ObjectInfo, ...]:
+        """Without what the task itself writes in its one bucket."""
+        if not self._same_bucket:
+            return objects
+        prefix = self._spec.destination.save_prefix
+        return tuple(one for one in objects if not is_own_output(one.key, prefix, same_bucket=True))
 
     def sift(self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]]) -> Sifted:
         """Decide each object by its sight."""
@@ -70,12 +76,9 @@ class Sifter:
         return Sifted(tuple(_units(entries)), segments(outcomes))
 
     def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
-        key = self.renamed(one.key)
-        if key_problem(key, self._max_key) is not None:
-            return self._failed(one, line, f"{len(key)} bytes")
-        if self._file_system and (why := file_system_problem(key, one.size)):
+        if (self._file_system or not 0 < len(one.key) <= self._room) and (why := self._name_problem(one)):
             return self._failed(one, line, why)
-        if one.modified_ms >= 0 and not is_recent(one.modified_ms, self._spec.migrate_since_s):
+        if self._since_s and one.modified_ms >= 0 and not is_recent(one.modified_ms, self._since_s):
             return self._skipped(one, line, Rule.MIGRATE_SINCE)
         match sight:
             case Unseen():
@@ -84,6 +87,13 @@ class Sifter:
                 return entry_of(one, "absent", "", line)
             case Present(item):
                 return self._compare(one, item, line)
+
+    def _name_problem(self, one: ObjectInfo) -> str:
+        """Why the destination cannot have this name, "" when it can."""
+        key = self.renamed(one.key)
+        if key_problem(key, self._max_key) is not None:
+            return f"{len(key)} bytes"
+        return file_system_problem(key, one.size) if self._file_system else ""
 
     def _compare(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Outcome:
         verdict = decide(

@@ -54,6 +54,13 @@ class Subject:
             ranged=head.ranged,
         )
 
+    def bound(self, condition: Condition) -> "Subject":
+        """The same, written on this condition. Once an object: `replace` would take five times as long."""
+        return Subject(
+            self.idx, self.listed, self.dst_key, self.size, self.modified_ms, self.etag, self.version,
+            self.headed, self.crc64, condition, self.ours, self.storage_class, self.ranged,
+        )  # fmt: skip
+
     @property
     def source_key(self) -> bytes:
         """Under which name the source has it."""

@@ -119,19 +119,16 @@ class KeyTurns:
         self._users: Counter[bytes] = Counter()
 
     @asynccontextmanager
-    async def turn(self, entry: Entry) -> AsyncIterator[None]:
-        """Wait for those before; objects of other lists never wait."""
-        if not entry.url:
-            yield
-            return
-        self._users[entry.key] += 1
+    async def turn(self, key: bytes) -> AsyncIterator[None]:
+        """Wait for those before."""
+        self._users[key] += 1
         try:
-            async with self._locks.setdefault(entry.key, asyncio.Lock()):
+            async with self._locks.setdefault(key, asyncio.Lock()):
                 yield
         finally:
-            self._users[entry.key] -= 1
-            if not self._users[entry.key]:
-                del self._users[entry.key], self._locks[entry.key]
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._locks[key]
 
 
 def check_line(context: TaskContext, subject: Subject) -> None:

@@ -18,7 +18,7 @@ from connectors.s3.headers import object_head, write_headers
 from connectors.s3.listing import parse_page
 from connectors.s3.place import Place, locate
 from connectors.s3.redirects import redirected
-from connectors.s3.xml import BrokenXml, Document, decode_key
+from connectors.s3.xml import BrokenXml, Document, decode_key, decode_keys
 from connectors.wire import Target, WireAnswer
 from connectors.wire.encoding import encode_key, encode_value
 from engine.failures import Meaning, Operation
@@ -172,6 +172,14 @@ def test_keys_are_decoded_only_when_the_page_says_so() -> None:
 def test_any_key_survives_both_encodings(key: bytes) -> None:
     assert decode_key(encode_key(key), url_encoded=True) == key
     assert decode_key(encode_value(key).replace("%20", "+"), url_encoded=True) == key
+
+
+@given(st.lists(st.text(st.sampled_from("ab/+%2FxÄ0"), max_size=8), min_size=1), st.booleans(), st.booleans())
+def test_keys_are_decoded_together_as_they_are_one_by_one(
+    texts: list[str], url_encoded: bool, plus: bool
+) -> None:
+    found = decode_keys(texts, url_encoded=url_encoded, plus_is_blank=plus)
+    assert list(found) == [decode_key(text, url_encoded=url_encoded, plus_is_blank=plus) for text in texts]
 
 
 @pytest.mark.parametrize(

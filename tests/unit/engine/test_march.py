@@ -101,3 +101,6 @@ def test_a_window_never_lies(keys, size, start, wanted):
         assert isinstance(sight, Unseen) != window.covers(wanted)
         if not isinstance(sight, Unseen):
             assert sight == (Present(wanted) if wanted in keys else Absent())
+        several = sorted({max(wanted, start), start, *bucket})
+        one_by_one = [window.look(key) for key in several]
+        assert window.looks(several) == one_by_one[: sum(window.covers(key) for key in several)]
