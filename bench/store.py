@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import sys
@@ -15,7 +14,7 @@ from bench.flat import Flat, FlatDispatcher
 from tests.storeserver.body import Sink
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.model import Properties, Version
-from tests.storeserver.protocol import Connection
+from tests.storeserver.server import serve
 from tests.storeserver.service import Service
 
 # As AWS's own tools upload what is larger.
@@ -78,25 +77,19 @@ def _etag_of_parts(size: int) -> str:
 
 
 async def _serve(contents: Contents) -> None:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     config = StoreConfig(
         port=contents.port,
         latency_ms=contents.latency_ms,
         keys={contents.access_key: Account(contents.secret_key)},
         buckets=[*contents.empty, *contents.objects],
     )
-    service = Service(config)
-    for bucket, objects in contents.objects.items():
-        _fill(service, bucket, objects)
-    dispatcher = FlatDispatcher(service, contents.flat)
-    connections: set[Connection] = set()
-    listener = await loop.create_server(
-        lambda: Connection(dispatcher, connections), config.host, config.port, backlog=1024
-    )
-    host, port = listener.sockets[0].getsockname()[:2]
-    print(f"ready http://{host}:{port}", flush=True)
-    loop.add_reader(sys.stdin, ended.set)
-    await ended.wait()
+
+    def answering(service: Service) -> FlatDispatcher:
+        for bucket, objects in contents.objects.items():
+            _fill(service, bucket, objects)
+        return FlatDispatcher(service, contents.flat)
+
+    await serve(config, answering)
 
 
 if __name__ == "__main__":

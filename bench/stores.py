@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 
 from bench.store import Contents
 from tests.storeserver.counters import Counters
-from tests.storeserver.process import RemoteFaults, ServerProcess
+from tests.storeserver.process import ServerProcess
 
 ACCESS_KEY, SECRET_KEY = "bench-access-key", "bench-secret-key"
 REGIONS = ("us-east-1", "cn-north-4")
 FROM, INTO = "from", "into"
-_REPOSITORY = Path(__file__).parents[1]
 
 
 class BenchStore(ServerProcess):
@@ -30,17 +27,7 @@ class BenchStore(ServerProcess):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(contents.to_json())
             file.flush()
-            command = [sys.executable, "-m", "bench.store", file.name]
-            pipe = subprocess.PIPE
-            self.process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=pipe, stdout=pipe)
-            assert self.process.stdout is not None
-            line = self.process.stdout.readline().decode()
-        if not line.startswith("ready "):
-            raise RuntimeError("the store server did not start")
-        self.url = line.split()[1]
-        self.host, _, port = self.url.removeprefix("http://").rpartition(":")
-        self.port = int(port)
-        self.faults = RemoteFaults(self)
+            self._begin([sys.executable, "-m", "bench.store", file.name])
 
     def cpu_seconds(self) -> float:
         """What it has used so far."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,9 +15,8 @@ import psutil
 from tests.e2e.site import AK, SK, Site
 from tests.running import Engine
 from tests.scale.store import Made
-from tests.storeserver.process import RemoteFaults, ServerProcess
+from tests.storeserver.process import ServerProcess
 
-_REPOSITORY = Path(__file__).parents[2]
 _SAMPLE_SECONDS = 0.2
 FIFTHS = 5
 MIB = 1 << 20
@@ -49,17 +47,7 @@ class MadeStore(ServerProcess):
 
     def __init__(self, made: Made) -> None:
         """Start it and wait until it listens. Raises RuntimeError when it does not."""
-        command = [sys.executable, "-m", "tests.scale.store", made.to_json()]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=pipe, stdout=pipe)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode()
-        if not line.startswith("ready "):
-            raise RuntimeError("the store server did not start")
-        self.url = line.split()[1]
-        self.host, _, port = self.url.removeprefix("http://").rpartition(":")
-        self.port = int(port)
-        self.faults = RemoteFaults(self)
+        self._begin([sys.executable, "-m", "tests.scale.store", made.to_json()])
 
     def told(self) -> dict[str, Any]:
         """What came of parts and lists."""

@@ -6,7 +6,6 @@ list the number of lines.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections import Counter, defaultdict
@@ -21,7 +20,7 @@ from tests.storeserver.body import Body, Files, Sink
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.message import Request, Response
 from tests.storeserver.model import Bucket, Properties, Version
-from tests.storeserver.protocol import Connection
+from tests.storeserver.server import serve
 from tests.storeserver.service import Service
 
 LARGE_KEY = b"large.bin"
@@ -183,17 +182,8 @@ class Dispatcher(FlatDispatcher):
 
 
 async def _serve(made: Made) -> None:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     config = StoreConfig(keys={made.access_key: Account(made.secret_key)}, buckets=[made.bucket])
-    dispatcher = Dispatcher(Service(config), made)
-    connections: set[Connection] = set()
-    listener = await loop.create_server(
-        lambda: Connection(dispatcher, connections), config.host, config.port, backlog=1024
-    )
-    host, port = listener.sockets[0].getsockname()[:2]
-    print(f"ready http://{host}:{port}", flush=True)
-    loop.add_reader(sys.stdin, ended.set)
-    await ended.wait()
+    await serve(config, lambda service: Dispatcher(service, made))
 
 
 if __name__ == "__main__":

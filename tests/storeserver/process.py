@@ -52,11 +52,14 @@ class ServerProcess:
             file.flush()
             command = [sys.executable, "-m", "tests.storeserver", "--config", file.name]
             command += ["--memory"] if config.root is None else []
-            command.append("--with-stdin")
-            pipe = subprocess.PIPE
-            self.process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=pipe, stdout=pipe)
-            assert self.process.stdout is not None
-            line = self.process.stdout.readline().decode()
+            self._begin([*command, "--with-stdin"])
+
+    def _begin(self, command: list[str]) -> None:
+        """The process is there and listens; raises RuntimeError when it does not."""
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=pipe, stdout=pipe)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
         if not line.startswith("ready "):
             self.process.wait()
             raise RuntimeError(f"the store server did not start: exit code {self.process.returncode}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from tests.storeserver import control
@@ -24,11 +26,13 @@ class StoreServer:
         self.host, self.port = listener.sockets[0].getsockname()[:2]
 
     @staticmethod
-    async def start(config: StoreConfig | None = None) -> StoreServer:
-        """Open the data and listen; port 0 takes a free one."""
+    async def start(
+        config: StoreConfig | None = None, answering: Callable[[Service], Dispatcher] = Dispatcher
+    ) -> StoreServer:
+        """Open the data and listen; port 0 takes a free one. `answering` may fill the data and answer otherwise."""
         config = config or StoreConfig()
         service = Service(config)
-        dispatcher = Dispatcher(service)
+        dispatcher = answering(service)
         connections: set[Connection] = set()
 
         def close_idle() -> int:
@@ -126,3 +130,12 @@ class StoreServer:
     def restore(self, bucket: str, key: bytes) -> None:
         """Make an archived object readable at once."""
         control.restore(self.service, bucket, key)
+
+
+async def serve(config: StoreConfig, answering: Callable[[Service], Dispatcher]) -> None:
+    """Say where it listens, and answer until standard input ends."""
+    ended = asyncio.Event()
+    server = await StoreServer.start(config, answering)
+    print(f"ready {server.url}", flush=True)
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+    await ended.wait()
