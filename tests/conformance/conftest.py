@@ -10,13 +10,16 @@ import pytest
 import uvloop
 
 from connectors.capabilities import DestinationStore
+from connectors.endpoints import parse_endpoints
 from connectors.memory import MemoryStore
+from connectors.url import UrlStore
 from connectors.wire import Counters, Wire
 from tests.conformance.azure import AZURE, AZURITE, ON_AZURE, azure_servers
 from tests.conformance.google import EMULATOR, GOOGLE, google_servers
 from tests.conformance.harness import Harness, moto_server, on_store_server, rclone_server, store_server
 from tests.conformance.vendors import VENDORS, vendor_servers
 from tests.storeserver import ServerProcess
+from tests.website import Site, running_site
 
 ON_STORE_SERVER = (
     "AWS path V4",
@@ -37,7 +40,7 @@ CONNECTORS = (
     AZURITE,
     EMULATOR,
 )
-# Sources with promises of their own, see `test_url_source.py`.
+# Sources with promises of their own, see `test_url_source.py` and `test_url_reads.py`.
 READ_ONLY = ("URL source",)
 
 _KINDS = ("connector", "faulty", "common", *ON_AZURE)
@@ -131,6 +134,31 @@ def server(harness: Harness) -> ServerProcess:
     """The store server behind a `faulty` connector."""
     assert harness.control is not None
     return harness.control
+
+
+@pytest.fixture(scope="session")
+def started_site() -> Iterator[Site]:
+    """The site of all tests of URLs."""
+    with running_site() as found:
+        yield found
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, started_site: Site) -> Site:
+    """It is empty when the test begins, which has its place in the table of promises."""
+    request.node.user_properties += [("connector", *READ_ONLY), ("check", request.node.originalname)]
+    started_site.pages.clear()
+    started_site.visits.clear()
+    started_site.most_at_once = 0
+    return started_site
+
+
+@pytest.fixture
+async def urls(site: Site, meter: Counters) -> AsyncIterator[UrlStore]:
+    """The connector of URLs; the operator has named the site."""
+    named = parse_endpoints(f"- {{cloud_type: URLSource, region: '*', endpoint: '{site.url}'}}")
+    async with Wire(meter) as wire:
+        yield UrlStore(wire, named)
 
 
 @pytest.fixture

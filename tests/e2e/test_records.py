@@ -4,8 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -13,69 +11,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.e2e.pairs import Pair
 from tests.e2e.site import AK, SK, Site, opened
-from tests.storeserver.config import Synthetic
 
-_numbers = count(1)
-LINES_PER_FILE = 100_000
 NOTHING = {"result": None, "list_file_key": None, "error_code": None}
-
-
-class Pair:
-    """A fresh bucket at each end of one site, and what a task between them left behind."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        number = next(_numbers)
-        self.left, self.right = f"left-{number}", f"right-{number}"
-        site.source.create_bucket(self.left)
-        site.destination.create_bucket(self.right)
-
-    def put(self, *keys: bytes, **properties: Any) -> None:
-        """Objects at the source, each with a body of its own."""
-        for key in keys:
-            self.site.source.put(self.left, key, b"body of " + key, **properties)
-
-    def deny(self, pattern: str) -> int:
-        """Keys that cannot be read until the fault is removed."""
-        bad = {"status": 403, "code": "AccessDenied"}
-        return int(self.site.source.faults.add(op="get", bucket=self.left, key=pattern, **bad))
-
-    def create(self, *, keys: list[str] | None = None, prefix: str = "", **more: Any) -> int:
-        """A task over the source's bucket."""
-        node = self.site.request()
-        source = node["src_node"] | {"bucket": self.left, "object_key": keys or [""]}
-        destination = node["dst_node"] | {"bucket": self.right, "save_prefix": prefix}
-        return self.site.create(src_node=source, dst_node=destination, **more)
-
-    def migrate(self, **more: Any) -> dict[str, Any]:
-        """A task at its end."""
-        return self.site.wait(self.create(**more))
-
-    def retry(self, task_id: int) -> dict[str, Any]:
-        """The failed objects once more; the task at its end."""
-        self.site.source.reset_counters()
-        self.site.start(task_id, migrate_failed_object=True)
-        return self.site.wait(task_id)
-
-    def arrived(self) -> list[bytes]:
-        """Keys at the destination, the engine's own left out; each has the source's body."""
-        own = re.compile(rb"oms/task/")
-        return [key for key in self.site.destination.keys(self.right) if not own.match(key)]
-
-    def files(self, task: dict[str, Any], kind: str) -> list[str]:
-        """Keys of the record files of one kind; every name has the form that is promised."""
-        folder = f"oms/task/{task['name']}/{kind}_object_lists/"
-        found = [key.decode() for key in self.site.destination.keys(self.right)]
-        found = [key for key in found if key.startswith(folder)]
-        assert all(re.fullmatch(rf"\d{{13}}\.{kind}_list\.txt", key.removeprefix(folder)) for key in found)
-        return found
-
-    def lines(self, task: dict[str, Any], kind: str) -> list[list[str]]:
-        """The columns of all lines of one kind."""
-        text = b"".join(self.site.destination.get(self.right, f.encode()) for f in self.files(task, kind))
-        assert text == b"" or text.endswith(b"\n")
-        return [line.split("\t") for line in text.decode().removesuffix("\n").split("\n")] if text else []
 
 
 @pytest.fixture(scope="module")
@@ -348,29 +287,10 @@ def test_what_is_older_than_migrate_since_is_skipped(pair: Pair) -> None:
     print("2 skipped, 1 migrated")
 
 
-def test_more_than_a_hundred_thousand_skips_roll_into_a_second_file(tmp_path: Path) -> None:
-    number = LINES_PER_FILE + 2_000
-    same = Synthetic(number, size=1)
-    with opened(tmp_path, source={"filled": {"from": same}}, destination={"filled": {"into": same}}) as site:
-        ended = site.wait(site.create(), seconds=70)
-        assert _figures(ended) == (5, number, 0, number, 0)
-        folder = f"oms/task/{ended['name']}/skip_object_lists/".encode()
-        files = [key for key in site.destination.keys("into") if key.startswith(folder)]
-        bodies = [site.destination.get("into", key) for key in files]
-    counts = [body.count(b"\n") for body in bodies]
-    keys = sorted(line.split(b"\t")[1] for body in bodies for line in body.splitlines())
-    print(f"{number} skips in files of {counts} lines")
-    # Segments are never cut, so a file ends with the last one that fits.
-    assert (len(counts), sum(counts)) == (2, number)
-    assert LINES_PER_FILE - 1_000 < counts[0] <= LINES_PER_FILE
-    assert keys == [b"obj-%08d" % n for n in range(number)]
-
-
 @pytest.mark.check(15)
 def test_a_list_outside_the_destinations_region_is_refused_at_creation(pair: Pair) -> None:
     pair.put(b"a")
-    number = next(_numbers)
-    near, far = f"near-{number}", f"far-{number}"
+    near, far = f"near-{pair.left}", f"far-{pair.left}"
     pair.site.destination.create_bucket(near)
     pair.site.destination.create_bucket(far, region="eu-south-9")
     for bucket in (near, far):

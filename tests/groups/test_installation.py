@@ -31,12 +31,21 @@ from huaweicloudsdkoms.v2 import (
 )
 
 from tests.e2e.site import AK, REGIONS, SK, Site, opened, until
+from tests.groups.installation import (
+    KEYS,
+    MIB,
+    SLOW,
+    TASK_OBJECTS,
+    Pair,
+    assert_gone,
+    call,
+    refused,
+    shown,
+    wait,
+)
+from tests.groups.terraform import Resource
 
 pytestmark = pytest.mark.slow
-MIB = 1 << 20
-TASK_OBJECTS = 30
-SLOW = [{"start": "00:00", "end": "23:59", "max_bandwidth": MIB}]
-KEYS = {"src_ak": AK, "src_sk": SK, "dst_ak": AK, "dst_sk": SK}
 
 
 @pytest.fixture(scope="module")
@@ -47,70 +56,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield found
 
 
-class Pair:
-    """A source and a destination bucket of one test."""
-
-    def __init__(self, site: Site, name: str) -> None:
-        self.site = site
-        self.left, self.right = f"{name}-left", f"{name}-right"
-        site.source.create_bucket(self.left)
-        site.destination.create_bucket(self.right)
-
-    def fill(self, prefixes: str, count: int, body: bytes) -> None:
-        """`count` objects below each prefix."""
-        for prefix in prefixes:
-            for n in range(count):
-                self.site.source.put(self.left, f"{prefix}/{n:03}".encode(), body)
-
-    def request(self, prefixes: str, **more: Any) -> dict[str, Any]:
-        """What the Terraform resource sends: every switch, upper-case type, the destination's cloud."""
-        return {
-            "task_type": "PREFIX",
-            "src_node": {"cloud_type": "AWS", "region": REGIONS[0], "ak": AK, "sk": SK, "bucket": self.left,
-                         "object_key": [f"{prefix}/" for prefix in prefixes]},
-            "dst_node": {"cloud_type": "HEC", "region": REGIONS[1], "ak": AK, "sk": SK, "bucket": self.right},
-            "enable_kms": False, "enable_restore": False, "enable_failed_object_recording": True,
-            "enable_metadata_migration": False, "enable_requester_pays": False,
-            "consistency_check": "size_last_modified", **more,
-        }  # fmt: skip
-
-    def deny(self, pattern: str) -> int:
-        """Keys that cannot be read until the fault is removed."""
-        denied = {"status": 403, "code": "AccessDenied"}
-        return int(self.site.source.faults.add(op="get", bucket=self.left, key=pattern, **denied))
-
-    def copied(self) -> int:
-        """How many objects have arrived."""
-        return sum(not key.startswith(b"oms/") for key in self.site.destination.keys(self.right))
-
-
 @pytest.fixture
 def pair(site: Site, request: pytest.FixtureRequest) -> Pair:
     """Buckets named after the test."""
     return Pair(site, f"b{abs(hash(request.node.name)) % 10**8}")
-
-
-def call(site: Site, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """A call below the project."""
-    return site.engine.call(method, f"/taskgroups{path}", body)
-
-
-def shown(site: Site, group: str) -> dict[str, Any]:
-    """The group as the API shows it."""
-    found: dict[str, Any] = call(site, "GET", f"/{group}")
-    return found
-
-
-def wait(site: Site, group: str, *statuses: int, seconds: float = 60) -> dict[str, Any]:
-    """The group once it has one of these statuses."""
-    return until(lambda: shown(site, group), lambda found: found["status"] in statuses, seconds)
-
-
-def refused(site: Site, method: str, path: str, body: dict[str, Any] | None = None) -> str:
-    """What a call that must not succeed says."""
-    with pytest.raises(RuntimeError) as error:
-        call(site, method, path, body)
-    return str(error.value)
 
 
 @pytest.mark.check(66)
@@ -183,20 +132,6 @@ def test_stopping_starting_and_deleting_a_group_at_work(site: Site, pair: Pair) 
         key for key in site.destination.keys(pair.right) if key.startswith(f"oms/task_group/{group}".encode())
     ]
     assert len(lists) == 3, "the records stay"
-
-
-def assert_gone(site: Site, group: str) -> None:
-    """The group shows 8 or 9 until it is 404."""
-
-    def look() -> str:
-        try:
-            return str(shown(site, group)["status"])
-        except RuntimeError as error:
-            return str(error)
-
-    last = until(look, lambda found: found not in ("8", "9"), 20)
-    assert ": 404 " in last
-    assert "OMS.1009" in last
 
 
 @pytest.mark.check(73)
@@ -318,65 +253,6 @@ def test_the_sdk_drives_every_group_operation(site: Site, pair: Pair, client: An
     assert (no.value.error_code, bool(no.value.error_msg)) == ("OMS.1040", True)
     client.delete_task_group(DeleteTaskGroupRequest(group_id=group))
     assert_gone(site, group)
-
-
-class Resource:
-    """What the Terraform resource of a group does, with its polling sets and intervals (oms-behaviour 11)."""
-
-    DELAY, INTERVAL = 5.0, 3.0
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.group = ""
-
-    def create(self, request: dict[str, Any]) -> None:
-        """POST, then wait for the group to be at work or done."""
-        self.group = call(self.site, "POST", "", request)["group_id"]
-        self._until(pending={0, 1}, target={2, 6})
-
-    def act(self, action: str) -> None:
-        """start, stop or retry, and the wait that belongs to it."""
-        call(self.site, "PUT", f"/{self.group}/{action}", None if action == "stop" else KEYS)
-        if action == "stop":
-            self._until(pending={7}, target={3, 6})
-        else:
-            self._until(pending={0, 1}, target={2, 6})
-
-    def destroy(self) -> None:
-        """To a state that can be deleted, then DELETE (again while OMS.0063), then until 404."""
-        status = shown(self.site, self.group)["status"]
-        if status == 1:
-            self._until(pending={1}, target={2, 6})
-            status = shown(self.site, self.group)["status"]
-        if status == 2:
-            self.act("stop")
-        while True:
-            try:
-                call(self.site, "DELETE", f"/{self.group}")
-                break
-            except RuntimeError as error:
-                if "OMS.0063" not in str(error):
-                    raise
-            time.sleep(1)
-        self._until(pending={8, 9}, target={404})
-
-    def _until(self, *, pending: set[int], target: set[int]) -> None:
-        time.sleep(self.DELAY)
-        for _ in range(20):
-            status = self._status()
-            if status in target:
-                return
-            assert status in pending, status
-            time.sleep(self.INTERVAL)
-        raise TimeoutError(self.group)
-
-    def _status(self) -> int:
-        try:
-            return int(shown(self.site, self.group)["status"])
-        except RuntimeError as error:
-            if ": 404 " in str(error):
-                return 404
-            raise
 
 
 @pytest.mark.check(95)

@@ -1,4 +1,4 @@
-"""Azure's operations: containers, listings by marker, whole blobs, blocks, tiers, refusals (clouds.md B7)."""
+"""Azure's operations on blobs: whole ones, blocks, tiers, and refusals (clouds.md B7)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import base64
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import quote
 
-from tests.storeserver import buckets, xml
+from tests.storeserver import azure_listing as listing
+from tests.storeserver import xml
+from tests.storeserver.azure_shown import content_md5, date, tier
 from tests.storeserver.body import Body, Reader
 from tests.storeserver.conditions import check_read, check_write, parse_range
-from tests.storeserver.listing import Page, collect, spoil, spoil_xml
-from tests.storeserver.message import Request, Response, S3Error, http_date
+from tests.storeserver.message import Request, Response, S3Error
 from tests.storeserver.model import ARCHIVED, Bucket, Properties, Version
 from tests.storeserver.naming import STANDARD_HEADERS
 from tests.storeserver.objects import body_bytes, check_digest
 from tests.storeserver.service import Service, no_such_key
 
 _FOREVER = 10.0**12
-_NO_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CODES = {
     "NoSuchBucket": "ContainerNotFound",
@@ -47,130 +46,14 @@ def refuse(request: Request, error: S3Error, request_id: str) -> Response:
     return Response(error.status, [*headers, ("Content-Type", "application/xml")], body)
 
 
-# --- containers ----------------------------------------------------------------------------------------
-
-
-def _list_buckets(service: Service, request: Request) -> Response:
-    found = sorted(service.storage.buckets)
-    prefix, marker = (request.query.get(name, b"").decode() for name in ("prefix", "marker"))
-    left = [name for name in found if name.startswith(prefix) and name > marker]
-    shown = left[: _limit(request)]
-    entries = b"".join(
-        b"<Container>%b<Properties>%b</Properties></Container>"
-        % (xml.element("Name", name), xml.element("Last-Modified", _date(service.storage.buckets[name].created)))
-        for name in shown
-    )  # fmt: skip
-    following = shown[-1] if len(left) > len(shown) else ""
-    return xml.answer(
-        request,
-        "EnumerationResults",
-        b"<Containers>%b</Containers>" % entries,
-        xml.element("NextMarker", following),
-    )
-
-
-def _head_bucket(service: Service, request: Request) -> Response:
-    bucket = service.bucket(request.bucket)
-    headers = [("ETag", '"0x8D"'), ("Last-Modified", _date(bucket.created))]
-    return Response(200, headers, head_only=request.method == "HEAD")
-
-
-def _create_bucket(service: Service, request: Request) -> Response:
-    buckets.create(service, request)
-    return Response(201, [("ETag", '"0x8D"'), ("Last-Modified", _date(service.now()))])
-
-
-def _delete_bucket(service: Service, request: Request) -> Response:
-    service.bucket(request.bucket)
-    service.storage.delete_bucket(request.bucket)
-    return Response(202)
-
-
-# --- listings ------------------------------------------------------------------------------------------
-
-
-def _list_page(service: Service, request: Request) -> Response:
-    query, bucket = request.query, service.bucket(request.bucket)
-    prefix, delimiter = query.get("prefix", b""), query.get("delimiter", b"")
-    after = _position(query.get("marker", b""))
-    how = request.fault.page if request.fault else ""
-    page = collect(bucket, prefix, delimiter, b"" if how == "repeat" else after, _limit(request))
-    spoil(page, how, after)
-    entries = b"".join(_entry(request, name, version) for name, version in page.entries)
-    children = [
-        xml.element("MaxResults", _limit(request)),
-        b"<Blobs>%b</Blobs>" % entries,
-        b"" if how == "no_token" else _next_marker(page),
-    ]
-    response = xml.answer(request, "EnumerationResults", b"<Prefix></Prefix>", *children)
-    return spoil_xml(request, response)
-
-
-def _next_marker(page: Page) -> bytes:
-    return xml.element("NextMarker", _marker(page.next) if page.truncated else b"")
-
-
-def _marker(name: bytes) -> bytes:
-    return b"2!" + base64.urlsafe_b64encode(name)
-
-
-def _position(marker: bytes) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(marker.removeprefix(b"2!"))
-    except ValueError as broken:
-        raise S3Error(400, "OutOfRangeInput", "The marker is none.") from broken
-
-
-def _limit(request: Request) -> int:
-    raw = request.query.get("maxresults", b"5000")
-    if not raw.isdigit() or int(raw) < 1:
-        raise S3Error(400, "OutOfRangeQueryParameterValue", "maxresults is out of range.")
-    return min(int(raw), 5000)
-
-
-def _name(name: bytes) -> bytes:
-    if _NO_XML.search(name):
-        return b'<Name Encoded="true">%b</Name>' % quote(name, safe="").encode()
-    return xml.element("Name", name)
-
-
-def _entry(request: Request, name: bytes, version: Version | None) -> bytes:
-    if version is None:
-        return b"<BlobPrefix>%b</BlobPrefix>" % _name(name)
-    told = [
-        xml.element("Last-Modified", _date(version.modified)),
-        xml.element("Etag", request.flavor.etag(version.etag)),
-        xml.element("Content-Length", version.size),
-        xml.element(
-            "Content-Type", version.properties.headers.get("content-type", "application/octet-stream")
-        ),
-        xml.element("Content-MD5", _md5(version)),
-        xml.element("BlobType", "BlockBlob"),
-        xml.element("AccessTier", _tier(request, version)),
-    ]
-    if version.restore_state(time.time()) == "ongoing":
-        told.append(xml.element("ArchiveStatus", "rehydrate-pending-to-hot"))
-    return b"<Blob>%b<Properties>%b</Properties></Blob>" % (_name(name), b"".join(told))
-
-
 # --- whole blobs ---------------------------------------------------------------------------------------
-
-
-def _tier(request: Request, version: Version) -> str:
-    restored = version.restore_state(time.time()) == "restored"
-    return "Hot" if restored else request.flavor.class_name(version.properties.storage_class)
-
-
-def _md5(version: Version) -> str:
-    """The MD5 that a blob has of its own: blobs of blocks have none."""
-    return base64.b64encode(bytes.fromhex(version.body.md5)).decode() if version.body.md5 else ""
 
 
 def _describe(request: Request, version: Version, now: float) -> list[tuple[str, str]]:
     properties = version.properties
     shown = {"content-type": "application/octet-stream"} | properties.headers
     result = [
-        ("Last-Modified", _date(version.modified)),
+        ("Last-Modified", date(version.modified)),
         ("ETag", f'"{request.flavor.etag(version.etag)}"'),
         ("Accept-Ranges", "bytes"),
         ("x-ms-blob-type", "BlockBlob"),
@@ -179,7 +62,7 @@ def _describe(request: Request, version: Version, now: float) -> list[tuple[str,
         *((f"x-ms-meta-{name}", value) for name, value in properties.metadata.items()),
     ]
     if request.method == "HEAD":
-        result.append(("x-ms-access-tier", _tier(request, version)))
+        result.append(("x-ms-access-tier", tier(request, version)))
         if version.restore_state(now) == "ongoing":
             result.append(("x-ms-archive-status", "rehydrate-pending-to-hot"))
     return result
@@ -198,7 +81,7 @@ def _read(service: Service, request: Request) -> Response:
     if check_read(request, version):
         return Response(304, headers, head_only=True)
     if request.method == "HEAD":
-        if md5 := _md5(version):
+        if md5 := content_md5(version):
             headers.append(("Content-MD5", md5))
         return Response(200, headers, length=version.size, head_only=True)
     if not version.readable(now):
@@ -209,7 +92,7 @@ def _read(service: Service, request: Request) -> Response:
         None if request.fault is not None and request.fault.ignore_range else parse_range(asked, version.size)
     )
     start, end = span or (0, version.size)
-    if md5 := _md5(version):
+    if md5 := content_md5(version):
         headers.append(("x-ms-blob-content-md5" if span else "Content-MD5", md5))
     if span is not None:
         headers.append(("Content-Range", f"bytes {start}-{end - 1}/{version.size}"))
@@ -240,7 +123,7 @@ def _stored(service: Service, request: Request, body: Body, etag: str) -> Respon
     version = Version(request.key, body, etag, service.now(), _properties(service, request))
     service.storage.put(bucket, version)
     service.blocks.pop((bucket.name, request.key), None)
-    headers = [("ETag", f'"{request.flavor.etag(etag)}"'), ("Last-Modified", _date(version.modified))]
+    headers = [("ETag", f'"{request.flavor.etag(etag)}"'), ("Last-Modified", date(version.modified))]
     return Response(201, headers)
 
 
@@ -311,16 +194,6 @@ def _list_blocks(service: Service, request: Request) -> Response:
     return xml.answer(request, "BlockList", b"<UncommittedBlocks>%b</UncommittedBlocks>" % entries)
 
 
-def _list_uncommitted(service: Service, request: Request) -> Response:
-    bucket, prefix = service.bucket(request.bucket), request.query.get("prefix", b"")
-    keys = sorted(key for name, key in service.blocks if name == bucket.name and key.startswith(prefix))
-    told = xml.element("Last-Modified", _date(service.now())) + xml.element("Content-Length", 0)
-    entries = b"".join(b"<Blob>%b<Properties>%b</Properties></Blob>" % (_name(key), told) for key in keys)
-    return xml.answer(
-        request, "EnumerationResults", b"<Blobs>%b</Blobs>" % entries, xml.element("NextMarker", "")
-    )
-
-
 # --- tiers ---------------------------------------------------------------------------------------------
 
 
@@ -341,16 +214,12 @@ def _set_tier(service: Service, request: Request) -> Response:
     return Response(202)
 
 
-def _date(seconds: float) -> str:
-    return http_date(int(seconds))
-
-
 OPERATIONS: dict[str, Callable[[Service, Request], Response]] = {
-    "list_buckets": _list_buckets,
-    "head_bucket": _head_bucket,
-    "create_bucket": _create_bucket,
-    "delete_bucket": _delete_bucket,
-    "list": _list_page,
+    "list_buckets": listing.list_buckets,
+    "head_bucket": listing.head_bucket,
+    "create_bucket": listing.create_bucket,
+    "delete_bucket": listing.delete_bucket,
+    "list": listing.list_page,
     "get": _read,
     "head": _read,
     "put": _put,
@@ -358,6 +227,6 @@ OPERATIONS: dict[str, Callable[[Service, Request], Response]] = {
     "upload_part": _put_block,
     "complete": _put_block_list,
     "list_parts": _list_blocks,
-    "list_uploads": _list_uncommitted,
+    "list_uploads": listing.list_uncommitted,
     "restore": _set_tier,
 }

@@ -29,12 +29,12 @@ from connectors.registry import open_store
 from connectors.wire import Wire
 from engine.failures import Side
 from tests.storeserver import ServerProcess, etags
-from tests.storeserver_tests.vendor_clients import (
+from tests.storeserver_tests.vendor_clients import MAKERS
+from tests.storeserver_tests.vendor_servers import (
     AK,
     BUCKET,
     DOMAINS,
     KEYS,
-    MAKERS,
     NO_ARCHIVE,
     NO_CRC64,
     NO_TOKENS,

@@ -1,7 +1,4 @@
-"""The vendors' SDKs, and Amazon's for S3 gateways, behind one set of calls, and their servers.
-
-Left out of the keys are those that an SDK folds, drops or refuses itself (clouds.md A1).
-"""
+"""The vendors' SDKs behind one set of calls."""
 
 from __future__ import annotations
 
@@ -10,61 +7,22 @@ import hashlib
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
 from urllib.parse import unquote
 
-import boto3
-import botocore.exceptions
 import oss2
 from baidubce.auth.bce_credentials import BceCredentials
 from baidubce.bce_client_configuration import BceClientConfiguration
 from baidubce.exception import BceHttpClientError
 from baidubce.retry.retry_policy import NoRetryPolicy
 from baidubce.services.bos.bos_client import BosClient
-from botocore.config import Config as BotoConfig
 from ks3.connection import Connection
 from ks3.exception import S3ResponseError
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
-from qingstor.sdk.config import Config as QingConfig
-from qingstor.sdk.service.qingstor import QingStor
 
-from tests.storeserver import Account, StoreConfig
-
-AK, SK, TOKEN = "vendor-access-key", "vendor-secret-key", "vendor-token"
-BUCKET = "own-1250000000"
-REGION = "cn-test-4"
-KEYS = ["plain", "a/b", "sp ace+plus%41", "uni-é中😀", "q?m#f", "tilde~!*'()", "end/", "x;y=z&w,:@$", "b\\s"]
-DOMAINS = {
-    "oss": f"oss-{REGION}.vendor.test",
-    "cos": f"cos.{REGION}.vendor.test",
-    "ks3": f"ks3-{REGION}.vendor.test",
-    "bos": f"{REGION}.vendor.test",
-    "qingstor": f"{REGION}.vendor.test",
-    "kodo": f"s3.{REGION}.vendor.test",
-    "us3": f"s3-{REGION}.vendor.test",
-}
-# What a vendor does not have.
-NO_TOKENS = frozenset({"ks3", "qingstor"})
-NO_ARCHIVE = frozenset({"qingstor"})
-NO_CRC64 = frozenset({"qingstor", "kodo", "us3"})
-
-
-class Client(Protocol):
-    """What each SDK is asked to do."""
-
-    refusal: type[Exception]
-    more_keys: tuple[str, ...]
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None: ...
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]: ...
-    def part_of(self, key: str, first: int, last: int) -> bytes: ...
-    def keys(self, prefix: str, page: int) -> list[str]: ...
-    def upload(self, key: str, parts: list[bytes]) -> list[int]: ...
-    def put_archived(self, key: str, data: bytes) -> None: ...
-    def restore(self, key: str) -> None: ...
-    def restore_state(self, key: str) -> str: ...
-    def delete(self, key: str) -> None: ...
+from tests.storeserver_tests.vendor_gateway import Gateway
+from tests.storeserver_tests.vendor_qingstor import Qing
+from tests.storeserver_tests.vendor_servers import AK, BUCKET, DOMAINS, REGION, SK, Client
 
 
 class Oss:
@@ -312,148 +270,6 @@ class Bos:
         self.client.delete_object(BUCKET, key)
 
 
-class QingRefusal(Exception):
-    """The SDK raises nothing by itself."""
-
-
-class Qing:
-    refusal = QingRefusal
-    more_keys = ("a//b", "control\x01")
-
-    def __init__(self, port: int, secret: str = SK, token: str = "") -> None:
-        settings = {"host": "vendor.test", "port": port, "protocol": "http", "connection_retries": 0}
-        config = QingConfig(AK, secret).load_config_from_data(settings | {"enable_virtual_host_style": True})
-        self.bucket = QingStor(config).Bucket(BUCKET, REGION)
-
-    @staticmethod
-    def _good(answer: Any) -> Any:
-        if answer.status_code >= 300:
-            raise QingRefusal(answer.status_code, dict(answer))
-        return answer
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        digest = base64.b64encode(hashlib.md5(data).digest()).decode()
-        self._good(self.bucket.put_object(key, content_md5=digest, x_qs_meta_data=metadata, body=data))
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        answer = self._good(self.bucket.get_object(key))
-        found = {
-            name.lower()[10:]: value
-            for name, value in answer.headers.items()
-            if name.lower().startswith("x-qs-meta-")
-        }
-        return answer.content, found, ""
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        return bytes(self._good(self.bucket.get_object(key, range=f"bytes={first}-{last}")).content)
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        """Sorted here, as they come in the order of the store."""
-        found: list[str] = []
-        marker = None
-        while True:
-            answer = self._good(self.bucket.list_objects(limit=str(page), marker=marker, prefix=prefix))
-            found += [one["key"] for one in answer["keys"]]
-            if not answer["has_more"]:
-                return sorted(found, key=str.encode)
-            marker = answer["next_marker"]
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        upload_id = self._good(self.bucket.initiate_multipart_upload(key))["upload_id"]
-        for number, data in enumerate(parts):
-            self._good(
-                self.bucket.upload_multipart(key, part_number=str(number), upload_id=upload_id, body=data)
-            )
-        uploads = self._good(self.bucket.list_multipart_uploads())["uploads"]
-        assert [one["upload_id"] for one in uploads] == [upload_id]
-        stored = self._good(self.bucket.list_multipart(key, upload_id=upload_id))["object_parts"]
-        named = [{"part_number": number} for number in range(len(parts))]
-        self._good(self.bucket.complete_multipart_upload(key, upload_id=upload_id, object_parts=named))
-        return [one["size"] for one in stored]
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        raise NotImplementedError
-
-    def restore(self, key: str) -> None:
-        raise NotImplementedError
-
-    def restore_state(self, key: str) -> str:
-        raise NotImplementedError
-
-    def delete(self, key: str) -> None:
-        self._good(self.bucket.delete_object(key))
-
-
-class Gateway:
-    """Amazon's SDK, which the vendors of S3 gateways name in their manuals, set up as in clouds.md A5."""
-
-    refusal = botocore.exceptions.ClientError
-    more_keys = ("a//b", "a/../b", "tab\t")
-    archive = "GLACIER"
-
-    def __init__(self, domain: str, port: int, secret: str = SK, token: str = "") -> None:
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=f"http://{domain}:{port}",
-            region_name=REGION,
-            aws_access_key_id="temporary" if token else AK,
-            aws_secret_access_key=secret,
-            aws_session_token=token or None,
-            config=BotoConfig(
-                signature_version="s3v4",
-                s3={"addressing_style": "path", "payload_signing_enabled": False},
-                retries={"total_max_attempts": 1},
-                proxies={},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
-
-    def put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=data, Metadata=metadata)
-
-    def get(self, key: str) -> tuple[bytes, dict[str, str], str]:
-        answer = self.client.get_object(Bucket=BUCKET, Key=key)
-        return answer["Body"].read(), answer["Metadata"], ""
-
-    def part_of(self, key: str, first: int, last: int) -> bytes:
-        answer = self.client.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={first}-{last}")
-        return bytes(answer["Body"].read())
-
-    def keys(self, prefix: str, page: int) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=BUCKET, Prefix=prefix, PaginationConfig={"PageSize": page}
-        )
-        return [one["Key"] for found in pages for one in found.get("Contents", [])]
-
-    def upload(self, key: str, parts: list[bytes]) -> list[int]:
-        named = {"Bucket": BUCKET, "Key": key}
-        upload_id = self.client.create_multipart_upload(**named)["UploadId"]
-        named["UploadId"] = upload_id
-        sent = [
-            {"PartNumber": n, "ETag": self.client.upload_part(**named, PartNumber=n, Body=data)["ETag"]}
-            for n, data in enumerate(parts, 1)
-        ]
-        uploads = self.client.list_multipart_uploads(Bucket=BUCKET, Prefix=key)["Uploads"]
-        assert [one["UploadId"] for one in uploads] == [upload_id]
-        sizes = [one["Size"] for one in self.client.list_parts(**named)["Parts"]]
-        self.client.complete_multipart_upload(**named, MultipartUpload={"Parts": sent})
-        return sizes
-
-    def put_archived(self, key: str, data: bytes) -> None:
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=data, StorageClass=self.archive)
-
-    def restore(self, key: str) -> None:
-        asked = {"Days": 2, "GlacierJobParameters": {"Tier": "Standard"}}
-        self.client.restore_object(Bucket=BUCKET, Key=key, RestoreRequest=asked)
-
-    def restore_state(self, key: str) -> str:
-        return str(self.client.head_object(Bucket=BUCKET, Key=key).get("Restore", ""))
-
-    def delete(self, key: str) -> None:
-        self.client.delete_object(Bucket=BUCKET, Key=key)
-
-
 MAKERS: dict[str, Callable[..., Client]] = {
     "oss": Oss,
     "cos": Cos,
@@ -463,17 +279,3 @@ MAKERS: dict[str, Callable[..., Client]] = {
     "kodo": partial(Gateway, DOMAINS["kodo"]),
     "us3": partial(Gateway, DOMAINS["us3"]),
 }
-
-
-def config(name: str) -> StoreConfig:
-    """A server that speaks one vendor's dialect, with a bucket."""
-    return StoreConfig(
-        dialect=name,
-        keys={AK: Account(SK), "temporary": Account(SK, TOKEN)},
-        buckets=[BUCKET],
-        base_domain=DOMAINS[name],
-        app_id="1250000000" if name == "cos" else "",
-        region=REGION,
-        crc64=True,
-        restore_seconds=0.2,
-    )

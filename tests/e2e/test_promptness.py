@@ -1,4 +1,4 @@
-"""Stop, start, limits and secrets of a running engine."""
+"""What has to happen within so many seconds. `make test` runs nothing beside these."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.site import AK, SK, Site, opened, until
+from tests.e2e.site import Site, opened, until
 
 MIB = 1 << 20
 
@@ -14,7 +14,7 @@ MIB = 1 << 20
 @pytest.mark.check(48)
 def test_stop_of_eight_large_objects_is_quick_and_start_goes_on(tmp_path: Path) -> None:
     """No part that is complete is sent again."""
-    synthetic = {"from": {"count": 8, "size": 256 * MIB, "pattern": "large-%d"}}
+    synthetic = {"from": {"count": 8, "size": 128 * MIB, "pattern": "large-%d"}}
     with opened(tmp_path, source={"synthetic": _synthetic(synthetic), "latency_ms": 20}) as site:
         task_id = site.create()
         until(lambda: _parts(site), lambda parts: parts > 12, 60)
@@ -28,8 +28,8 @@ def test_stop_of_eight_large_objects_is_quick_and_start_goes_on(tmp_path: Path) 
         assert site.wait(task_id, seconds=240)["status"] == 5
         again = site.destination.counters().requests("upload_part") - before
         print(f"paused in {took:.2f} s; {kept} parts kept, {again} sent after the start")
-        assert again == 8 * 16 - kept
-        assert [site.destination.info("into", b"large-%d" % n)["size"] for n in range(8)] == [256 * MIB] * 8
+        assert again == 8 * 8 - kept
+        assert [site.destination.info("into", b"large-%d" % n)["size"] for n in range(8)] == [128 * MIB] * 8
         assert site.destination.uploads("into") == []
 
 
@@ -50,13 +50,18 @@ def test_bandwidth_holds_over_every_ten_seconds_and_a_change_acts_in_two(tmp_pat
     with opened(tmp_path) as site:
         for n in range(40):
             site.source.put("from", b"small/%03d" % n, b"s" * 300_000)
-        for n in range(6):
+        for n in range(4):
             site.source.put("from", b"large/%d" % n, b"l" * (40 * MIB))
         site.source.reset_counters()
         site.destination.reset_counters()
         task_id = site.create(bandwidth_policy=[_window(limit)])
-        until(lambda: site.destination.counters().bytes_in("upload_part"), lambda came: came > 16 * MIB, 60)
-        time.sleep(22)
+        # Past the small objects, and a window and a half long.
+        until(
+            lambda: sum(row[1] for row in site.destination.bandwidth()["rows"]),
+            lambda came: came > 16 * MIB,
+            60,
+        )
+        time.sleep(15)
         sent, received = _series(site.source, "out"), _series(site.destination, "in")
         for name, series in (("sent", sent), ("received", received)):
             most = max(sum(series[i : i + 100]) for i in range(max(1, len(series) - 100)))
@@ -85,48 +90,18 @@ def _series(server: Any, direction: str) -> list[int]:
     return [by_tick.get(tick, 0) for tick in range(min(by_tick), max(by_tick) + 1)]
 
 
-@pytest.mark.check(53)
-@pytest.mark.parametrize("end", ["paused", "failed", "succeeded", "deleted"])
-def test_no_credential_outlives_its_task(tmp_path: Path, end: str) -> None:
-    """Postgres, Redis, logs and answers are searched for the keys themselves."""
-    slow = {"latency_ms": 100}
-    with opened(tmp_path, source=slow, destination=slow, environment={"OMS_LOG_LEVEL": "DEBUG"}) as site:
-        for n in range(200):
-            site.source.put("from", b"%04d" % n, b"x" * 1000)
-        if end == "failed":
-            site.source.faults.add(op="get", status=403, code="AccessDenied")
-        task_id = site.create()
-        if end in ("paused", "deleted"):
-            until(lambda: site.task(task_id), lambda task: task["status"] == 2, 10)
-            site.engine.call("POST", f"/tasks/{task_id}/stop")
-        answer = site.wait(task_id, 3, 4, 5)
-        assert answer["status"] == {"paused": 3, "deleted": 3, "failed": 4, "succeeded": 5}[end]
-        if end == "deleted":
-            site.engine.call("DELETE", f"/tasks/{task_id}")
-        assert site.rows("SELECT * FROM credential") == []
-        places = {
-            "answer": str(answer),
-            "postgres": _dump(site),
-            "redis": _redis(site),
-            "logs": "".join(log.read_text(errors="replace") for log in (site.root / "data/logs").iterdir()),
-        }
-        for name, text in places.items():
-            assert len(text) > 10, name
-            assert [key for key in (AK, SK) if key in text] == [], name
-
-
-def _dump(site: Site) -> str:
-    """Every row of every table, as text."""
-    tables = site.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    return "\n".join(str(site.rows(f"SELECT x::text FROM {row['tablename']} x")) for row in tables)
-
-
-def _redis(site: Site) -> str:
-    import redis as client
-
-    url = site.processes("worker")[0].environ()["OMS_REDIS_URL"]
-    with client.Redis.from_url(url) as connection:
-        found = [str(connection.info())]
-        for key in connection.scan_iter():
-            found += [str(key), str(connection.dump(key))]
-    return "\n".join(found)
+def test_an_idle_engine_reads_the_first_object_within_a_second(tmp_path: Path) -> None:
+    with opened(tmp_path, source={"request_log": True}) as site:
+        site.source.put("from", b"first", b"body")
+        waits = []
+        for _ in range(5):
+            time.sleep(2.2)
+            site.source.reset_counters()
+            asked_at = time.monotonic()
+            task_id = site.create(object_overwrite_mode="FULL_OVERWRITE")
+            assert site.wait(task_id, seconds=10)["status"] == 5
+            reads = [request["start"] for request in site.source.requests() if request["op"] == "get"]
+            waits.append(reads[0] - asked_at)
+        print("create to first GET:", ", ".join(f"{wait * 1000:.0f} ms" for wait in waits))
+        # The middle one: the machine may be busy with something else for a moment.
+        assert sorted(waits)[2] <= 1.0
