@@ -34,11 +34,11 @@ $(EMULATORS): $(READY) tests/emulators/package-lock.json
 demo: $(READY)  ## Migrates real files between two local stores through the API and compares them.
 	$(BIN)/python -m tests.demo
 
-# What starts whole installations and stops the time goes alone, the rest side by side.
-ALONE := tests/e2e tests/chaos tests/scale
+# What stops the time goes alone, the rest side by side, the longest first (tests/conftest.py).
+ALONE := $(addprefix tests/,e2e/test_promptness.py e2e/test_listing_load.py e2e/test_stopped_workers.py chaos scale)
 
 test: $(READY) $(EMULATORS)  ## Every test.
-	$(BIN)/python -m pytest tests $(ALONE:%=--ignore=%) --numprocesses 2 --dist loadfile $(FLAGS)
+	$(BIN)/python -m pytest tests $(ALONE:%=--ignore=%) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(FLAGS)
 	$(BIN)/python -m pytest $(ALONE) $(FLAGS)
 
 check: $(READY)  ## Style, types, layers and the fast tests.

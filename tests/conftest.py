@@ -1,12 +1,25 @@
 """Fixtures that every test may use: real servers, started once a session (and once an xdist worker)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from cli.embedded.postgres import Postgres
 from tests.servers import copied_database, create_template, running_postgres, running_redis
+
+# Their files take up to minutes: begun last, one of them would keep a worker busy while the other has nothing left.
+LONGEST = ("e2e", "sim", "groups", "sync", "fuzz", "vendor", "workers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; in each folder the order stays."""
+    items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
+def _place(folder: str) -> int:
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")

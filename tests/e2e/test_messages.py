@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,51 +75,57 @@ def accounting(site: Site, task_id: int) -> dict[str, Any]:
     return {name: shown.get(name) for name in names} | {"lists": lists}
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One installation: each task copies everything anew."""
+    with opened(tmp_path_factory.mktemp("messages")) as site:
+        filled(site)
+        yield site
+
+
+def begin(site: Site, **more: Any) -> int:
+    return site.create(object_overwrite_mode="FULL_OVERWRITE", **more)
+
+
 @pytest.mark.parametrize("act", [as_sent, threefold, lost])
-def test_doubled_and_lost_messages_change_nothing(tmp_path: Path, act: Callable[[redis.Redis], None]) -> None:
-    with opened(tmp_path) as site:
-        filled(site)
-        with meddling(site, act):
-            task_id = site.create()
-            site.wait(task_id, seconds=60)
-        found = accounting(site, task_id)
-        assert found["lists"] == [{"kind": "ok", "lines": OBJECTS, "bytes": found["complete_size"]}]
-        assert (found["status"], found["total_num"], found["successful_num"]) == (5, OBJECTS, OBJECTS)
-        site.assert_copied()
-        site.assert_adds_up(task_id)
+def test_doubled_and_lost_messages_change_nothing(site: Site, act: Callable[[redis.Redis], None]) -> None:
+    with meddling(site, act):
+        task_id = begin(site)
+        site.wait(task_id, seconds=60)
+    found = accounting(site, task_id)
+    assert found["lists"] == [{"kind": "ok", "lines": OBJECTS, "bytes": found["complete_size"]}]
+    assert (found["status"], found["total_num"], found["successful_num"]) == (5, OBJECTS, OBJECTS)
+    site.assert_copied()
+    site.assert_adds_up(task_id)
 
 
-def test_messages_of_last_week_change_nothing(tmp_path: Path) -> None:
+def test_messages_of_last_week_change_nothing(site: Site) -> None:
     """They name tasks that have ended, that are paused, that are gone, and one that never was."""
-    with opened(tmp_path) as site:
-        filled(site)
-        ended, deleted = (
-            site.create(),
-            site.create(src_node=site.request()["src_node"] | {"object_key": ["00"]}),
-        )
-        for one in (ended, deleted):
-            site.wait(one)
-        site.engine.call("DELETE", f"/tasks/{deleted}")
-        url = site.processes("cli.main worker")[0].environ()["OMS_REDIS_URL"]
-        slow = site.source.faults.add(op="get", delay_ms=300)
-        paused = site.create(object_overwrite_mode="FULL_OVERWRITE")
-        site.wait(paused, 2)
-        site.engine.call("POST", f"/tasks/{paused}/stop")
-        site.wait(paused, 3, seconds=30)
-        site.source.faults.remove(slow)
-        before = [accounting(site, one) for one in (ended, paused)]
-        epochs = "SELECT id, epoch, state FROM unit ORDER BY id"
-        units = site.rows(epochs)
-        with redis.Redis.from_url(url) as client:
-            for task_id in (ended, deleted, paused, 12345, None) * 4:
-                client.lpush("high", week_old(task_id))
-            site_idle(client)
-        assert [accounting(site, one) for one in (ended, paused)] == before
-        assert site.rows(epochs) == units
-        site.start(paused)
-        assert site.wait(paused)["status"] == 5
-        site.assert_copied()
-        site.assert_adds_up(paused)
+    few = site.request()["src_node"] | {"object_key": ["00"]}
+    ended, deleted = begin(site), begin(site, src_node=few)
+    for one in (ended, deleted):
+        site.wait(one)
+    site.engine.call("DELETE", f"/tasks/{deleted}")
+    url = site.processes("cli.main worker")[0].environ()["OMS_REDIS_URL"]
+    slow = site.source.faults.add(op="get", delay_ms=300)
+    paused = begin(site)
+    site.wait(paused, 2)
+    site.engine.call("POST", f"/tasks/{paused}/stop")
+    site.wait(paused, 3, seconds=30)
+    site.source.faults.remove(slow)
+    before = [accounting(site, one) for one in (ended, paused)]
+    epochs = "SELECT id, epoch, state FROM unit ORDER BY id"
+    units = site.rows(epochs)
+    with redis.Redis.from_url(url) as client:
+        for task_id in (ended, deleted, paused, 12345, None) * 4:
+            client.lpush("high", week_old(task_id))
+        site_idle(client)
+    assert [accounting(site, one) for one in (ended, paused)] == before
+    assert site.rows(epochs) == units
+    site.start(paused)
+    assert site.wait(paused)["status"] == 5
+    site.assert_copied()
+    site.assert_adds_up(paused)
 
 
 def week_old(task_id: int | None) -> bytes:

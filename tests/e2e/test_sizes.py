@@ -113,7 +113,7 @@ def test_a_gibibyte_arrives_byte_identical(tmp_path: Path) -> None:
         client(site.source).upload_fileobj(noise, "from", "large", ExtraArgs=PROPERTIES, Config=config)
         began = time.monotonic()
         task_id = site.create(enable_metadata_migration=True)
-        ended = site.wait(task_id, seconds=60)
+        ended = site.wait(task_id, seconds=120)
         took = time.monotonic() - began
         assert (ended["status"], ended["complete_size"]) == (5, GIB), ended
         memory = max(one.memory_info().rss for one in site.processes("worker"))

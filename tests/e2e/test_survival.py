@@ -13,6 +13,8 @@ from tests.e2e.site import Site, opened, until
 OBJECTS, SIZE = 3_000, 20_000
 LARGE = 40 << 20
 DEATHS = 5
+# What a dead worker held is free after these seconds, not after twenty.
+QUICK_LEASE = {"OMS_LEASE_SECONDS": "5"}
 
 
 def filled(site: Site) -> int:
@@ -45,7 +47,7 @@ def postgres(site: Site) -> None:
 def test_five_deaths_in_one_run(tmp_path: Path, death) -> None:  # type: ignore[no-untyped-def]
     rng = random.Random(death.__name__)
     slow = {"latency_ms": 150}
-    with opened(tmp_path, source=slow, destination=slow) as site:
+    with opened(tmp_path, source=slow, destination=slow, environment=QUICK_LEASE) as site:
         total = filled(site)
         site.source.reset_counters()
         task_id = site.create()
@@ -67,7 +69,7 @@ def test_five_deaths_in_one_run(tmp_path: Path, death) -> None:  # type: ignore[
 
 def test_kill_of_oms_up_ends_all_and_the_next_start_goes_on(tmp_path: Path) -> None:
     slow = {"latency_ms": 100}
-    with opened(tmp_path, source=slow, destination=slow) as site:
+    with opened(tmp_path, source=slow, destination=slow, environment=QUICK_LEASE) as site:
         filled(site)
         task_id = site.create()
         until(lambda: site.task(task_id), lambda task: task["successful_num"] > 100, 30)
