@@ -30,6 +30,8 @@ AK, SK = "chaos-access-key", "chaos-secret-key"
 KEYS = {"src_ak": AK, "src_sk": SK, "dst_ak": AK, "dst_sk": SK}
 LEASE_SECONDS = 5
 DATA_BYTES = 700 << 20
+# A folder's worth: groups are cut into several tasks.
+GROUP_TASK_OBJECTS = 160
 REPOSITORY = Path(__file__).parents[2]
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -96,7 +98,7 @@ class SecondApi:
 
 
 class Installation:
-    """All of it. Bucket `from` at the source, `into` and `lists` at the destination."""
+    """All of it. Buckets `from` and `events` at the source; `into`, `lists` and `synced` at the destination."""
 
     def __init__(
         self, root: Path, source: ServerProcess, destination: ServerProcess, proxy: Proxy, engine: Engine
@@ -186,9 +188,11 @@ def installed(root: Path, workers: int) -> Iterator[Installation]:
     """Everything runs; everything is gone afterwards."""
     keys = {AK: Account(SK)}
     with ExitStack() as stack:
-        source = stack.enter_context(ServerProcess(StoreConfig(keys=keys, buckets=["from"], crc64=True)))
+        source = stack.enter_context(
+            ServerProcess(StoreConfig(keys=keys, buckets=["from", "events"], crc64=True))
+        )
         destination = stack.enter_context(
-            ServerProcess(StoreConfig(keys=keys, buckets=["into", "lists"], crc64=True))
+            ServerProcess(StoreConfig(keys=keys, buckets=["into", "lists", "synced"], crc64=True))
         )
         proxy = Proxy(source=source, destination=destination)
         stack.callback(proxy.stop)
@@ -200,7 +204,10 @@ def installed(root: Path, workers: int) -> Iterator[Installation]:
             )
         )
         stack.enter_context(small_disk(root / "data", DATA_BYTES))
-        environment = {"OMS_LEASE_SECONDS": str(LEASE_SECONDS), "OMS_SLOTS": "8"}
+        environment = {
+            "OMS_LEASE_SECONDS": str(LEASE_SECONDS), "OMS_SLOTS": "8",
+            "OMS_GROUP_TASK_OBJECTS": str(GROUP_TASK_OBJECTS), "OMS_GROUPS_PER_DAY": "10000",
+        }  # fmt: skip
         engine = Engine(root / "data", endpoints, workers=workers, environment=environment)
         stack.enter_context(engine)
         found = Installation(root, source, destination, proxy, engine)

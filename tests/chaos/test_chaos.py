@@ -8,8 +8,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.chaos.checker import Checker, Findings
+from tests.chaos.checker import Checker
 from tests.chaos.faults import KINDS
+from tests.chaos.findings import Findings
 from tests.chaos.installation import AK, SK, Installation, installed
 from tests.chaos.running import run
 from tests.chaos.schedule import ROUND_SECONDS, schedule
