@@ -33,6 +33,8 @@ DATA_BYTES = 700 << 20
 # A folder's worth: groups are cut into several tasks.
 GROUP_TASK_OBJECTS = 160
 REPOSITORY = Path(__file__).parents[2]
+# Lets the clocks of workers be stepped.
+CLOCK = Path(__file__).with_name("clock")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -105,6 +107,7 @@ class Installation:
     ) -> None:
         self.root = root
         self.data = root / "data"
+        self.clocks = root / "clocks"
         self.source_server, self.destination_server = source, destination
         self.source, self.destination = StorePages(source.url), StorePages(destination.url)
         self.proxy = proxy
@@ -159,6 +162,10 @@ class Installation:
         return self.engine.host, self.second.address
 
 
+def _clock_first() -> str:
+    return os.pathsep.join(filter(None, [str(CLOCK), os.environ.get("PYTHONPATH")]))
+
+
 def _ready(address: str) -> bool:
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
@@ -204,8 +211,10 @@ def installed(root: Path, workers: int) -> Iterator[Installation]:
             )
         )
         stack.enter_context(small_disk(root / "data", DATA_BYTES))
+        (root / "clocks").mkdir()
         environment = {
             "OMS_LEASE_SECONDS": str(LEASE_SECONDS), "OMS_SLOTS": "8",
+            "CHAOS_CLOCKS": str(root / "clocks"), "PYTHONPATH": _clock_first(),
             "OMS_GROUP_TASK_OBJECTS": str(GROUP_TASK_OBJECTS), "OMS_GROUPS_PER_DAY": "10000",
         }  # fmt: skip
         engine = Engine(root / "data", endpoints, workers=workers, environment=environment)

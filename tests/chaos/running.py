@@ -174,7 +174,7 @@ def run(seconds: float, seed: int, *, keep_logs: Path | None = None) -> Report:
 
 
 NOT_SHOWN = (
-    "clock steps of workers, Redis and stores (shown: what a step of the database's clock does to leases)",
+    "clock steps of Redis and stores (shown: a worker's, and what a step of the database's clock does to leases)",
     "packet loss and DNS faults (the proxy shows cuts, silence and one-way loss)",
 )
 

@@ -28,10 +28,10 @@ SELECT s.sync_id::text, s.request, s.done, coalesce(u.open, 0) AS open
     USING (sync_id)
  WHERE s.request <> s.done + coalesce(u.open, 0)"""
 
-# What a group's tasks have taken over is what they count as listed, in their first run.
+# What a group's tasks have taken over is what they count as listed in their first run, as long as that is kept.
 GROUP_DRIFT = """
-SELECT s.task_id, s.listed AS taken, coalesce(c.listed, 0) AS listed
+SELECT s.task_id, s.listed AS taken, c.listed
   FROM (SELECT task_id, sum(listed)::bigint AS listed FROM share GROUP BY task_id) s
-  LEFT JOIN (SELECT task_id, sum(listed)::bigint AS listed FROM counter WHERE run_no = 1 GROUP BY task_id) c
+  JOIN (SELECT task_id, sum(listed)::bigint AS listed FROM counter WHERE run_no = 1 GROUP BY task_id) c
     USING (task_id)
- WHERE s.listed <> coalesce(c.listed, 0)"""
+ WHERE s.listed <> c.listed"""
