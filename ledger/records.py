@@ -13,7 +13,7 @@ from engine.records import LINES_PER_FILE, RecordKind, record_key
 from ledger.digests import merged
 from ledger.leasing import Leasing
 from ledger.pool import Connection, execute, fetch_all, fetch_one
-from ledger.values import Fence, Leased, RecordClaim, RunClaim, TaskId
+from ledger.values import Fence, Leased, ListHeld, RecordClaim, RunClaim, TaskId
 
 LIST_OF = {
     OutcomeKind.OK: RecordKind.SUCCESS,
@@ -43,6 +43,8 @@ UPDATE record SET epoch = epoch + 1, claim_id = %(claim)s, worker = %(worker)s,
 ADOPT = """
 SELECT id, epoch, claim_id, kind, object_key, opened_ms, lines FROM record
  WHERE task_id = %(task)s AND run_no = %(run)s AND state = 'planned' AND claim_id = %(claim)s"""
+# What is left of planned lists when none can be taken: a writer that stands still has locked it.
+HELD = "SELECT FROM record WHERE task_id = %(task)s AND run_no = %(run)s AND state = 'planned' LIMIT 1"
 # Ordered as the index is: see ledger.rows.
 UNWRITTEN = f"""
 SELECT id, n, bytes, digest FROM segment
@@ -114,6 +116,7 @@ class Records(Leasing):
         """A list that is planned but unwritten, or a new one over a file's worth of skips (`finish`: any rest).
 
         `finish` is the claim of who ends the run; a void one gets nothing. A list's content and name never change.
+        Raises ListHeld when all that is left for who ends the run is in other hands.
         """
         claim: UUID = uuid4()
         parameters = {
@@ -134,6 +137,8 @@ class Records(Leasing):
                 connection, CLAIM_PLANNED, known
             )
             row = row or await _plan(connection, known, run, now_ms)
+            if row is None and finish is not None and await fetch_one(connection, HELD, known) is not None:
+                raise ListHeld
             return _claimed(task_id, run["run_no"], row) if row else None
 
         return await self._pool.in_transaction(attempt)

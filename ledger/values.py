@@ -115,6 +115,10 @@ class TaskFacts:
         return TaskKind.BATCH if self.sync_id else TaskKind.MIGRATION
 
 
+class ListHeld(Exception):
+    """A list of the run is locked by a writer that has not come to the end of its transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunClaim:
     """The right to prepare or to finish a run."""

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import psutil
 import redis
 
+from tests.chaos.clocks import stepped
 from tests.chaos.installation import AK, LEASE_SECONDS, SK, Installation
 from tests.chaos.plain import StorePages
 
@@ -301,10 +302,14 @@ KINDS: dict[str, Kind] = {
     "disk full": disk_full,
     "database clock forward": database_clock_forward,
     "database clock back": database_clock_back,
+    "worker clock forward": stepped(3600.0),
+    "worker clock back": stepped(-3600.0),
     "messages replayed": messages_replayed,
 }
 # How long these are held whatever the schedule says.
 HOLD = {
+    "worker clock forward": 6.0,
+    "worker clock back": 6.0,
     "SIGSTOP of a worker": LEASE_SECONDS * 1.6,
     "disk full": 3.0,
     "token expired": 1.0,

@@ -30,7 +30,11 @@ AK, SK = "chaos-access-key", "chaos-secret-key"
 KEYS = {"src_ak": AK, "src_sk": SK, "dst_ak": AK, "dst_sk": SK}
 LEASE_SECONDS = 5
 DATA_BYTES = 700 << 20
+# A folder's worth: groups are cut into several tasks.
+GROUP_TASK_OBJECTS = 160
 REPOSITORY = Path(__file__).parents[2]
+# Lets the clocks of workers be stepped.
+CLOCK = Path(__file__).with_name("clock")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -96,13 +100,14 @@ class SecondApi:
 
 
 class Installation:
-    """All of it. Bucket `from` at the source, `into` and `lists` at the destination."""
+    """All of it. Buckets `from` and `events` at the source; `into`, `lists` and `synced` at the destination."""
 
     def __init__(
         self, root: Path, source: ServerProcess, destination: ServerProcess, proxy: Proxy, engine: Engine
     ) -> None:
         self.root = root
         self.data = root / "data"
+        self.clocks = root / "clocks"
         self.source_server, self.destination_server = source, destination
         self.source, self.destination = StorePages(source.url), StorePages(destination.url)
         self.proxy = proxy
@@ -157,6 +162,10 @@ class Installation:
         return self.engine.host, self.second.address
 
 
+def _clock_first() -> str:
+    return os.pathsep.join(filter(None, [str(CLOCK), os.environ.get("PYTHONPATH")]))
+
+
 def _ready(address: str) -> bool:
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
@@ -186,9 +195,11 @@ def installed(root: Path, workers: int) -> Iterator[Installation]:
     """Everything runs; everything is gone afterwards."""
     keys = {AK: Account(SK)}
     with ExitStack() as stack:
-        source = stack.enter_context(ServerProcess(StoreConfig(keys=keys, buckets=["from"], crc64=True)))
+        source = stack.enter_context(
+            ServerProcess(StoreConfig(keys=keys, buckets=["from", "events"], crc64=True))
+        )
         destination = stack.enter_context(
-            ServerProcess(StoreConfig(keys=keys, buckets=["into", "lists"], crc64=True))
+            ServerProcess(StoreConfig(keys=keys, buckets=["into", "lists", "synced"], crc64=True))
         )
         proxy = Proxy(source=source, destination=destination)
         stack.callback(proxy.stop)
@@ -200,7 +211,12 @@ def installed(root: Path, workers: int) -> Iterator[Installation]:
             )
         )
         stack.enter_context(small_disk(root / "data", DATA_BYTES))
-        environment = {"OMS_LEASE_SECONDS": str(LEASE_SECONDS), "OMS_SLOTS": "8"}
+        (root / "clocks").mkdir()
+        environment = {
+            "OMS_LEASE_SECONDS": str(LEASE_SECONDS), "OMS_SLOTS": "8",
+            "CHAOS_CLOCKS": str(root / "clocks"), "PYTHONPATH": _clock_first(),
+            "OMS_GROUP_TASK_OBJECTS": str(GROUP_TASK_OBJECTS), "OMS_GROUPS_PER_DAY": "10000",
+        }  # fmt: skip
         engine = Engine(root / "data", endpoints, workers=workers, environment=environment)
         stack.enter_context(engine)
         found = Installation(root, source, destination, proxy, engine)

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,113 +15,23 @@ from typing import Any
 import psutil
 import psycopg
 
-from tests.chaos.checker import DRIFT, Checker, Findings
+from tests.chaos.checker import Checker
 from tests.chaos.faults import HOLD, KINDS
-from tests.chaos.installation import LEASE_SECONDS, Installation, installed
+from tests.chaos.installation import Installation, installed
 from tests.chaos.recovery import BARS, Recoveries
+from tests.chaos.report import WORKERS, Report
 from tests.chaos.schedule import Draw, schedule
+from tests.chaos.snapshots import DRIFT, GROUP_DRIFT, SYNC_DRIFT
 from tests.chaos.workload import Workload
 
-WORKERS = 4
 FINISH_SECONDS = 180.0
-SHOWN = 50
 # Sentences of the engine's logs that no fault may bring about.
 NEVER = ("run_does_not_add_up", "JournalError", "loop_stands_still")
-COPIED = "SELECT task_id, run_no, sum(ok)::bigint AS ok FROM counter GROUP BY task_id, run_no"
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run has shown."""
-
-    seconds: float
-    seed: int
-    objects: int = 0
-    drawn: dict[str, int] = field(default_factory=dict)
-    not_shown: list[str] = field(default_factory=list)
-    failed_faults: list[str] = field(default_factory=list)
-    did: dict[str, int] = field(default_factory=dict)
-    repeated_calls: int = 0
-    unfinished: list[int] = field(default_factory=list)
-    drifts: list[str] = field(default_factory=list)
-    looks: int = 0
-    alarms: dict[str, list[str]] = field(default_factory=dict)
-    slowest: dict[str, float] = field(default_factory=dict)
-    measured: dict[str, int] = field(default_factory=dict)
-    findings: Findings = field(default_factory=Findings)
-
-    @property
-    def rate(self) -> float:
-        """Objects copied a second while faults acted."""
-        return self.objects / self.seconds
-
-    def unsafe(self) -> list[str]:
-        """What must never be, on a machine of any speed."""
-        found = [*self.findings.problems, *self.drifts]
-        found += [f"{word} in a log, {len(told)} times: {told[0]}" for word, told in self.alarms.items()]
-        found += [f"task {one} did not end after the faults" for one in self.unfinished]
-        return found
-
-    def slow(self, least_rate: float) -> list[str]:
-        """Bars that a loaded machine may miss."""
-        found = [
-            f"{what}: recovered after {self.slowest[what]:.1f} s, promised {bar:.0f} s"
-            for what, bar in BARS.items()
-            if self.slowest[what] > bar
-        ]
-        if self.rate < least_rate:
-            found.append(f"{self.rate:.1f} objects/s, promised {least_rate:.0f}")
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """All figures."""
-        found = self.findings
-        return {
-            "seconds": self.seconds, "seed": self.seed, "workers": WORKERS, "lease_seconds": LEASE_SECONDS,
-            "objects": self.objects, "objects_per_second": round(self.rate, 1), "faults": self.drawn,
-            "faults_drawn": sum(self.drawn.values()), "not_shown": self.not_shown, "did": self.did,
-            "api_calls_repeated": self.repeated_calls, "tasks_checked": found.tasks, "objects_checked": found.objects,
-            "lists_checked": found.lists, "snapshots_checked": self.looks, "lost": len(found.lost),
-            "silently_wrong": len(found.wrong), "double_counted": len(found.doubled),
-            "counters_unequal_to_recount": len(found.miscounted) + len(self.drifts),
-            "orphan_uploads": len(found.orphans), "uploads_of_deleted_tasks": found.explained,
-            "unfinished_tasks": self.unfinished, "slowest_recovery_seconds": self.slowest,
-            "recoveries_measured": self.measured, "problems": self.unsafe(), "failed_faults": self.failed_faults,
-        }  # fmt: skip
-
-    def text(self) -> str:
-        """The same for people."""
-        found = self.findings
-        counts = {
-            "lost": len(found.lost),
-            "silently wrong": len(found.wrong),
-            "double-counted": len(found.doubled),
-            "counters unlike the recount": len(found.miscounted) + len(self.drifts),
-            "orphan uploads": len(found.orphans),
-            "unfinished tasks": len(self.unfinished),
-        }
-        lines = [f"{times:4} × {kind}" for kind, times in sorted(self.drawn.items())]
-        lines += [f"not shown here: {one}" for one in self.not_shown]
-        lines += [f"fault without effect: {one}" for one in self.failed_faults]
-        lines.append("done: " + ", ".join(f"{what} {times}" for what, times in sorted(self.did.items())))
-        lines.append(
-            f"seed {self.seed}, {self.seconds:.0f} s, {WORKERS} workers, 2 APIs, lease {LEASE_SECONDS} s"
-        )
-        lines.append(
-            f"faults: {sum(self.drawn.values())} of {len(self.drawn)} kinds; calls repeated {self.repeated_calls}"
-        )
-        lines.append(f"objects under faults: {self.objects}, {self.rate:.1f} a second")
-        lines.append(
-            f"checked: {found.objects} objects, {found.lists} lists, {found.tasks} tasks, {self.looks} snapshots"
-        )
-        lines += [f"upload of a deleted task: {one}" for one in found.explained]
-        lines += [
-            f"slowest recovery, {what}: {seconds:.1f} s of {BARS[what]:.0f} s ({self.measured[what]} measured)"
-            for what, seconds in self.slowest.items()
-        ]
-        lines.append(", ".join(f"{what} {number}" for what, number in counts.items()))
-        lines += self.unsafe()[:SHOWN]
-        return "\n".join(lines)
+# Batches of events go when they have ended; their sums stay.
+COPIED = """
+SELECT task_id::text AS task, run_no, sum(ok)::bigint AS ok FROM counter c
+ WHERE EXISTS (SELECT FROM task t WHERE t.id = c.task_id AND t.sync_id IS NULL) GROUP BY task_id, run_no
+UNION ALL SELECT sync_id::text, 0, sum(success)::bigint FROM sync_statistic GROUP BY sync_id"""
 
 
 class Run:
@@ -136,7 +45,7 @@ class Run:
         self._workload = Workload(site, seed)
         self._recoveries = Recoveries(site)
         self._over = threading.Event()
-        self._copied: dict[tuple[int, int], int] = {}
+        self._copied: dict[tuple[str, int], int] = {}
         self.report = Report(seconds, seed)
 
     def go(self) -> Report:
@@ -212,10 +121,11 @@ class Run:
     def _look(self) -> None:
         """The ledger's figures in one snapshot: they may never contradict each other."""
         with contextlib.suppress(psycopg.Error):
-            for drift in self._site.rows(DRIFT):
-                self.report.drifts.append(f"counters differ from the journal: {drift}")
+            for sql in (DRIFT, SYNC_DRIFT, GROUP_DRIFT):
+                for drift in self._site.rows(sql):
+                    self.report.drifts.append(f"counters differ from the journal: {drift}")
             for row in self._site.rows(COPIED):
-                where = (row["task_id"], row["run_no"])
+                where = (row["task"], row["run_no"])
                 self._copied[where] = max(self._copied.get(where, 0), row["ok"])
             self.report.looks += 1
 
@@ -227,7 +137,9 @@ class Run:
         report.unfinished = self._workload.finish(FINISH_SECONDS)
         self._workload.last_word()
         report.unfinished += self._workload.finish(60)
-        report.did, report.repeated_calls = self._workload.did, self._workload.client.repeated
+        self._workload.groups.look()
+        client = self._workload.client
+        report.did, report.repeated_calls = client.did, client.repeated
         report.slowest = {what: round(self._recoveries.slowest(what), 2) for what in BARS}
         report.measured = {what: len(self._recoveries.took[what]) for what in BARS}
         report.findings = Checker(
@@ -262,7 +174,7 @@ def run(seconds: float, seed: int, *, keep_logs: Path | None = None) -> Report:
 
 
 NOT_SHOWN = (
-    "clock steps of workers, Redis and stores (shown: what a step of the database's clock does to leases)",
+    "clock steps of Redis and stores (shown: a worker's, and what a step of the database's clock does to leases)",
     "packet loss and DNS faults (the proxy shows cuts, silence and one-way loss)",
 )
 

@@ -1,5 +1,6 @@
 """Two minutes of faults on real processes, and a checker that is seen to fail."""
 
+import time
 from pathlib import Path
 from random import Random
 from urllib.parse import quote
@@ -8,8 +9,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.chaos.checker import Checker, Findings
+from tests.chaos.checker import Checker
 from tests.chaos.faults import KINDS
+from tests.chaos.findings import Findings
 from tests.chaos.installation import AK, SK, Installation, installed
 from tests.chaos.running import run
 from tests.chaos.schedule import ROUND_SECONDS, schedule
@@ -61,6 +63,31 @@ def test_the_checker_names_what_is_lost_wrong_doubled_and_left_open(tmp_path: Pa
         assert ["recorded nowhere" in line for line in found.orphans] == [True]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_checker_names_what_groups_and_events_have_lost(tmp_path: Path) -> None:
+    with installed(tmp_path, 1) as site:
+        workload = Workload(site, 1)
+        workload.fill()
+        workload.groups.create()
+        workload.syncs.turn()
+        assert workload.finish(120) == []
+        workload.groups.look()
+        clean = checked(site, workload)
+        assert (clean.problems, clean.groups) == ([], 1)
+        assert clean.tasks >= 5, "several tasks of the group, two that synchronise"
+        assert clean.events > 5
+        missing, old, unsent = plant_events(site, workload)
+        member = plant_group(site, workload)
+        found = checked(site, workload)
+        assert [line for line in found.lost if repr(missing) in line and "is not there" in line] != []
+        assert [line for line in found.wrong if repr(old) in line and "last bytes" in line] != []
+        assert [line for line in found.lost if repr(unsent) in line and "in no list" in line] != []
+        assert [line for line in found.miscounted if "REQUEST" in line and "accepted" in line] != []
+        assert len([line for line in found.lost if "belongs to no task" in line]) == member["total_num"]
+        assert [line for line in found.miscounted if f"total_num {member['of']}, recounted" in line] != []
+
+
 def checked(site: Installation, workload: Workload) -> Findings:
     return Checker(site.source, site.destination, site.database_url, workload.plan).check()
 
@@ -85,3 +112,24 @@ def plant(site: Installation, workload: Workload) -> tuple[bytes, bytes]:
     )  # fmt: skip
     store.create_multipart_upload(Bucket="into", Key="left-open")
     return lost, flipped
+
+
+def plant_events(site: Installation, workload: Workload) -> tuple[bytes, bytes, bytes]:
+    """An object that is not there, one with the bytes of before, an event that was never accepted; the three keys."""
+    asked = workload.plan.syncs[0]
+    there = [key for key in map(bytes.fromhex, asked.reported) if workload.plan.events.get(key.hex())]
+    missing, old = there[:2]
+    site.destination.ask("POST", f"delete?bucket=synced&key={quote(missing, safe='')}")
+    site.destination.put("synced", old, b"the bytes of before")
+    asked.reported[b"unsent".hex()] = time.time()
+    asked.requests += 1
+    return missing, old, b"unsent"
+
+
+def plant_group(site: Installation, workload: Workload) -> dict[str, int]:
+    """One of a group's tasks is gone: how many objects it had, and how many its group."""
+    group = workload.plan.groups[0]
+    member = group.members[0]
+    with site.connect() as connection:
+        connection.execute("DELETE FROM task WHERE id = %s", [member["id"]])
+    return {"total_num": member["total_num"], "of": group.shown["total_num"]}

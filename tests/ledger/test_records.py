@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from engine import outcomes
+from ledger.pool import Connection
 from ledger.postgres import PostgresLedger
-from ledger.values import TaskId
+from ledger.values import ListHeld, TaskId
 from tests.ledger.world import World, segment_of
 
 INSERT = """
@@ -181,3 +182,22 @@ async def test_nobody_finishes_while_a_list_is_being_written(world: World, ledge
     assert await ledger.claim_finish(task, "f") is None
     assert await ledger.record_written(claim, b"1" * 32)
     assert await ledger.claim_finish(task, "f") is not None
+
+
+async def test_a_finisher_does_not_take_a_list_that_a_frozen_writer_has_locked_for_nothing(
+    world: World, ledger: PostgresLedger
+) -> None:
+    task = await world.listed([])
+    await fill(world, task, "skip", [(100_000, 1)])
+    assert await ledger.claim_record(task, "w", 5, finish=None) is not None
+    await world.pool.execute("UPDATE record SET lease_until = 'epoch'")
+    finish = await ledger.claim_finish(task, "f")
+    assert finish is not None
+
+    async def frozen(connection: Connection) -> None:
+        await connection.execute("SELECT FROM record FOR UPDATE")
+        with pytest.raises(ListHeld):
+            await ledger.claim_record(task, "f", 5, finish=finish)
+
+    await world.pool.in_transaction(frozen)
+    assert await ledger.claim_record(task, "f", 5, finish=finish) is not None

@@ -189,6 +189,28 @@ async def test_a_large_object_goes_over_in_parts(world: World) -> None:
     assert await rows(world, "SELECT 1 FROM upload") == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [{"status": 403, "code": "InvalidAccessKeyId"}, {"status": 404, "code": "NoSuchBucket"}],
+)
+async def test_a_batch_whose_lists_are_refused_waits_and_writes_them_later(
+    world: World, refusal: dict[str, Any]
+) -> None:
+    sync_id = await created(world)
+    world.source.put("from", b"k", b"1")
+    await sent(world, sync_id, b"k", b"missing")
+    (batch,) = await gathered(world)
+    world.destination.faults.add(bucket="into", **refusal)
+    await world.run(seconds=3)
+    await bury(world.pool)
+    assert await rows(world, "SELECT desired FROM task WHERE id = %s", batch) == [{"desired": "run"}]
+    assert (await figures(world, sync_id))["failure"] == 2
+    world.destination.faults.clear()
+    await world.run()
+    assert {line.split(b"\t")[2] for line in world.records("failed")} == {b"k", b"missing"}
+    assert await rows(world, "SELECT 1 FROM task") == []
+
+
 async def test_a_halted_batch_counts_what_is_left_as_failed(world: World) -> None:
     sync_id = await created(world)
     await sent(world, sync_id, b"a", b"b")

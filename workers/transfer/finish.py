@@ -7,15 +7,16 @@ from contextlib import suppress
 from connectors.errors import StoreError
 from engine.codes import message
 from engine.outcomes import decode
-from ledger.values import RunClaim, UploadRow, Verification
+from ledger.values import ListHeld, RunClaim, UploadRow, Verification
 from workers.transfer.context import TaskContext
 from workers.transfer.endings import give_back
 from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.records import RecordWriter
-from workers.transfer.signals import LeaseLost, TaskFailed
+from workers.transfer.signals import LeaseLost, TaskFailed, Waiting
 from workers.transfer.strays import abort_recorded
 
 log = logging.getLogger(__name__)
+HELD_AGAIN = 1.0
 # Permission, account, space and archives: what every object of the task would meet.
 BUCKET_WIDE = frozenset(
     {
@@ -76,9 +77,12 @@ class Finish:
         context = self._context
         while True:
             asked_at = context.clock.monotonic()
-            claim = await context.ledger.claim_record(
-                context.facts.task_id, self._worker, context.clock.now_ms(), finish=self._claim
-            )
+            try:
+                claim = await context.ledger.claim_record(
+                    context.facts.task_id, self._worker, context.clock.now_ms(), finish=self._claim
+                )
+            except ListHeld as held:
+                raise Waiting(HELD_AGAIN) from held
             if claim is None:
                 return
             lease = self._keeper.hold(claim.fence, asked_at)

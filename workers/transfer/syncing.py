@@ -2,7 +2,7 @@
 
 import logging
 
-from connectors.errors import Fatal
+from connectors.errors import Fatal, StoreError
 from engine.failures import Operation, Side, object_code
 from engine.keys import destination_key, key_problem
 from engine.manifest import Entry
@@ -13,10 +13,12 @@ from workers.transfer.context import TaskContext
 from workers.transfer.copying import Copier
 from workers.transfer.finish import Finish
 from workers.transfer.leases import Lease
+from workers.transfer.signals import Waiting
 from workers.transfer.subjects import Subject
 from workers.transfer.units import UnitWork
 
 log = logging.getLogger(__name__)
+LISTS_AGAIN = 5.0
 
 
 class SyncUnit(UnitWork):
@@ -65,3 +67,13 @@ class SyncFinish(Finish):
 
     async def _end(self) -> Verification | None:
         return await self._context.ledger.end_batch(self._claim)
+
+
+def kept(context: TaskContext, error: StoreError) -> Waiting:
+    """What a store that refuses the lists makes of a batch: it stays until they are written.
+
+    Only they say which of the accepted events have failed. Meanwhile it takes one of the places of open batches, so
+    senders are told to come again when too much waits; a start with other keys or a deletion is the owner's way out.
+    """
+    log.warning("batch_waits", extra={"task": context.facts.task_id, "why": str(error)})
+    return Waiting(LISTS_AGAIN)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.errors import Fatal
+from connectors.errors import Fatal, StoreError
 from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, TaskKind, UnitClaim
 from workers.transfer.board import Board
 from workers.transfer.budget import ByteBudget
@@ -22,7 +22,7 @@ from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.prepare import prepare
 from workers.transfer.scan import RangeScan
 from workers.transfer.suspicion import doubted
-from workers.transfer.syncing import SyncFinish, SyncUnit
+from workers.transfer.syncing import SyncFinish, SyncUnit, kept
 from workers.transfer.units import UnitWork
 from workers.transfer.verifying import VerifyFinish, VerifyUnit
 
@@ -220,8 +220,12 @@ class Worker:
         async with self._board.using(lease.fence.task_id) as context:
             try:
                 await offer.body(context, lease, claim)
-            except Fatal as error:
-                raise await doubted(context, error) from error
+            except StoreError as error:
+                if context.facts.kind is TaskKind.BATCH:
+                    raise kept(context, error) from error
+                if isinstance(error, Fatal):
+                    raise await doubted(context, error) from error
+                raise
 
     def _table(self) -> tuple[Offer, ...]:
         """What can be taken, in the order of urgency: what ends a run first."""
