@@ -89,8 +89,11 @@ def decide(
     want_kms: bool,
     check_encryption: bool = False,
     always_encrypts: bool = False,
+    changed: bool = False,
 ) -> Verdict:
     """What to do with one object. Whole seconds are compared, equal is not newer.
+
+    `changed`: somebody says that the source has changed. Then equal seconds are newer, unless the ETags are equal too.
 
     The existing object's encryption is asked for when the task wants KMS, or with `check_encryption` (for a
     bucket that encrypts by default). `always_encrypts` as in `encryption.agrees`.
@@ -104,9 +107,9 @@ def decide(
         case OverwriteMode.FULL_OVERWRITE:
             return Copy(Reason.FULL_OVERWRITE)
         case OverwriteMode.SIZE_LAST_MODIFIED:
-            verdict = _by_size_and_time(source, existing)
+            verdict = _by_size_and_time(source, existing, changed=changed)
         case OverwriteMode.CRC64:
-            verdict = _by_crc64(source, existing)
+            verdict = _by_crc64(source, existing, changed=changed)
         case _:
             assert_never(mode)
     if not isinstance(verdict, Skip):
@@ -118,18 +121,20 @@ def decide(
     return Copy(Reason.ENCRYPTION)
 
 
-def _by_size_and_time(source: Candidate, existing: Existing) -> Verdict:
+def _by_size_and_time(source: Candidate, existing: Existing, *, changed: bool) -> Verdict:
     if source.size == UNKNOWN and not source.headed:
         return NeedHead(Side.SOURCE)
     if source.size != existing.size:
         return Copy(Reason.SIZE)
-    if source.modified_ms != UNKNOWN and source.modified_ms // 1000 > existing.modified_ms // 1000:
-        return Copy(Reason.NEWER)
-    return _UNCHANGED
+    if source.modified_ms == UNKNOWN:
+        return _UNCHANGED
+    ahead = source.modified_ms // 1000 - existing.modified_ms // 1000
+    newer = ahead > 0 or (changed and ahead == 0 and source.etag != existing.etag)
+    return Copy(Reason.NEWER) if newer else _UNCHANGED
 
 
-def _by_crc64(source: Candidate, existing: Existing) -> Verdict:
-    by_size = _by_size_and_time(source, existing)
+def _by_crc64(source: Candidate, existing: Existing, *, changed: bool) -> Verdict:
+    by_size = _by_size_and_time(source, existing, changed=changed)
     if isinstance(by_size, NeedHead) or by_size == Copy(Reason.SIZE):
         return by_size
     if existing.crc64 is None:

@@ -116,6 +116,25 @@ async def test_a_key_is_never_in_two_open_batches(world: World) -> None:
     assert (found["request"], found["success"] + found["skip"], found["waiting"]) == (10, 10, 0)
 
 
+@pytest.mark.parametrize("changes", [1, 2])
+async def test_a_change_while_the_object_is_written_is_not_lost(world: World, changes: int) -> None:
+    sync_id = await created(world)
+    world.source.put("from", b"hot", b"body 0")
+    slow = world.destination.faults.add(op="put", key="hot", delay_ms=1200, times=changes)
+    await sent(world, sync_id, b"hot")
+    await gathered(world)
+    running = asyncio.create_task(world.run())
+    for n in range(changes):
+        while world.source.counters().requests("get", prefix="") <= n:
+            await asyncio.sleep(0.02)
+        world.source.put("from", b"hot", b"body %d" % (n + 1))
+    await running
+    assert slow is not None
+    assert world.destination.get("into", b"hot") == b"body %d" % changes
+    found = await figures(world, sync_id)
+    assert (found["success"], found["failure"], found["skip"]) == (1, 0, 0)
+
+
 async def test_thousands_of_keys_come_in_batches_of_a_thousand_and_no_more_than_eight(world: World) -> None:
     sync_id = await created(world)
     for call in range(100):

@@ -37,13 +37,14 @@ from workers.transfer.url_streams import StreamCopy
 from workers.transfer.verdicts import Contradicted, Inconsistent, Landing, weigh
 from workers.transfer.whole_md5 import Misread
 
-ROUNDS = 3
 # The store dropped an upload or a part of it behind our back: begun anew, all is well.
 UPLOAD_GONE = frozenset({Meaning.NO_UPLOAD, Meaning.BAD_PART})
 
 
 class Copier:
-    """Brings the objects of one unit over, one call an object."""
+    """Brings the objects of one unit over, one call an object; each is tried `rounds` times."""
+
+    rounds = 3
 
     def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
         self._context = context
@@ -111,7 +112,7 @@ class Copier:
     async def _rounds(self, listed: Subject) -> Outcome:
         """Again when the source changed, the destination moved, or what landed is not what was sent."""
         found = await self._decider.first(listed)
-        for last in (*[False] * (ROUNDS - 1), True):
+        for last in (*[False] * (self.rounds - 1), True):
             if isinstance(found, Rule):
                 return self._skipped(listed, found)
             subject = found if found.known or found.headed else await self._decider.source_seen(found)

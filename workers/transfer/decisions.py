@@ -6,6 +6,7 @@ from engine.failures import Meaning, Operation, Side
 from engine.parts import SINGLE_MAX
 from engine.policy import Copy, NeedHead, Rule, Skip, decide
 from engine.spec import OverwriteMode
+from ledger.values import TaskKind
 from workers.transfer.context import TaskContext
 from workers.transfer.subjects import Subject, condition_for, existing_of
 
@@ -40,6 +41,7 @@ class Decider:
             verdict = decide(
                 subject.candidate, existing, self._spec.overwrite, want_kms=self._spec.enable_kms,
                 always_encrypts=self._context.pair.destination.traits.always_encrypts,
+                changed=self._context.facts.kind is TaskKind.BATCH,
             )  # fmt: skip
             match verdict:
                 case Skip(rule):

@@ -1,12 +1,14 @@
 """Batches of synchronisation tasks: units and ends like any other, but no single failure stops the task (OMS 5.3)."""
 
 import logging
+from dataclasses import replace
 
-from connectors.errors import Fatal, StoreError
-from engine.failures import Operation, Side, object_code
+from connectors.errors import Changed, Fatal, NotFound, StoreError
+from engine.failures import Meaning, Operation, Side, object_code
 from engine.keys import destination_key, key_problem
 from engine.manifest import Entry
 from engine.outcomes import Outcome
+from engine.policy import Rule
 from ledger.values import UnitClaim, Verification
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
@@ -33,8 +35,22 @@ class SyncUnit(UnitWork):
         self._context.narrow()
 
 
+class Superseded(Changed):
+    """The source became `seen` while the object was copied, which now stands at the destination as `etag`."""
+
+    def __init__(self, seen: Subject, etag: str) -> None:
+        super().__init__(
+            Meaning.CHANGED, Operation.HEAD, message="the object changes faster than it is copied"
+        )
+        self.side = Side.SOURCE
+        self.seen = seen
+        self.etag = etag
+
+
 class SyncCopier(Copier):
     """What would stop a task fails the object: the next event may find things mended."""
+
+    rounds = 10
 
     async def ready(self) -> None:
         """What would stop a task is left for the objects to meet; the dialect's word stands meanwhile."""
@@ -55,11 +71,31 @@ class SyncCopier(Copier):
         except Fatal as error:
             return self._refused(subject, error)
 
+    async def _once(self, subject: Subject) -> Outcome:
+        """A change during the copy is looked for at once: its own event would find the destination newer, and skip."""
+        outcome = await super()._once(subject)
+        try:
+            seen = await self._decider.source_seen(subject)
+        except NotFound:
+            return outcome
+        if _version(seen) != _version(subject):
+            raise Superseded(seen, outcome.dst_etag)
+        return outcome
+
+    async def _otherwise(self, subject: Subject, problem: Exception, *, last: bool) -> Subject | Rule:
+        if isinstance(problem, Superseded) and not last:
+            return replace(problem.seen.bound(self._decider.condition(problem.etag)), ours=problem.etag)
+        return await super()._otherwise(subject, problem, last=last)
+
     async def _check_keys(self, side: Side) -> None:
         """The object fails in its own words; the next event may find things mended."""
 
     def _renamed(self, key: bytes) -> bytes:
         return destination_key(self._context.facts.spec.destination.save_prefix, key)
+
+
+def _version(subject: Subject) -> tuple[str, int, int]:
+    return subject.etag, subject.size, subject.modified_ms
 
 
 class SyncFinish(Finish):

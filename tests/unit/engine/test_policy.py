@@ -60,6 +60,14 @@ def test_without_both_checksums_crc64_is_the_default_mode(size, age, no, default
     assert decide(source, existing, CRC, want_kms=False) == default
 
 
+@pytest.mark.parametrize(("age", "verdict"), [("older", SAME), ("equal", NEWER), ("newer", NEWER)])
+def test_who_is_said_to_have_changed_is_newer_in_the_same_second(age, verdict):
+    source, existing = pair("same size", age)
+    assert decide(source, existing, DEFAULT, want_kms=False, changed=True) == verdict
+    same = Candidate(5, source.modified_ms, "d", headed=True)
+    assert decide(same, existing, DEFAULT, want_kms=False, changed=True) == (NEWER if age == "newer" else SAME)
+
+
 @pytest.mark.check(30)
 @pytest.mark.parametrize("age", AGE)
 def test_with_both_checksums_only_they_count(age):
