@@ -131,12 +131,8 @@ class Steps:
         return any(one.worker == process.name and one.lease_until > now for one in leases)
 
     def begins_with_old_keys(self, process: Process, task_id: TaskId) -> None:
-        """Who has claimed after a start works with the keys that came with it (P-38).
-
-        A worker that slept through a pause and the start after it is not held to that.
-        """
-        slept = any(self._world.weather.seen[kind] for kind in (*LEDGER, "freeze", "cut_off"))
-        if process.strict and not slept and self._holds(process, task_id):
+        """Who has claimed after a start works with the keys that came with it (P-38)."""
+        if process.strict and self._holds(process, task_id):
             self.complain("P-38", f"{process.name} writes with keys of an earlier start")
 
     def read_begins(self, process: Process, bucket: Bucket, key: bytes, guard: Guard) -> None:
