@@ -88,9 +88,10 @@ class Steps:
                 self.complain("P-13", f"{one.key!r} has two outcomes")
 
     def _place(self, task_id: TaskId, run_no: int) -> Place:
-        """Pages of a group move to its tasks: their outcomes are looked at together."""
+        """Pages of a group move to its tasks, whichever run listed them: their outcomes are looked at together."""
         task = self._world.model.tasks[task_id]
-        if task.facts.group_id and run_no == 1 and task.spec.task_type is not TaskType.LIST:
+        shared = task.facts.scanner or (run_no == 1 and task.spec.task_type is not TaskType.LIST)
+        if task.facts.group_id and shared:
             return task.facts.group_id, 1
         return task_id, run_no
 
