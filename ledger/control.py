@@ -59,7 +59,8 @@ SELECT t.id AS task_id, t.run_no, t.project_id,
  ORDER BY t.priority, t.queued_at, t.id"""
 
 CONTROLS = """
-SELECT t.id, t.run_no, t.desired, t.status, t.bandwidth, t.version, coalesce(r.failed_only, false) AS failed_only
+SELECT t.id, t.run_no, t.starts, t.desired, t.status, t.bandwidth, t.version,
+       coalesce(r.failed_only, false) AS failed_only
   FROM task t LEFT JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no WHERE t.id = ANY(%(tasks)s)"""
 
 FACTS = """
@@ -125,6 +126,7 @@ def _control(row: DictRow) -> Control:
     return Control(
         task_id=TaskId(row["id"]),
         run_no=row["run_no"],
+        starts=row["starts"],
         desired=Desired(row["desired"]),
         status=TaskStatus(row["status"]),
         bandwidth=parse_policy(row["bandwidth"]),

@@ -87,8 +87,9 @@ _RESUME_RUNS = lazily(
     f" WHERE t.group_id = {_GROUP} AND t.status = 3 AND r.task_id = t.id AND r.run_no = t.run_no"
 )
 _RESUME = lazily(
-    "UPDATE task SET status = 1, desired = 'run', version = version + 1, fatal_code = NULL, fatal_message = NULL,"
-    " error_code = NULL, error_message = NULL, queued_at = clock_timestamp(), running_since = NULL, ended_at = NULL"
+    "UPDATE task SET status = 1, desired = 'run', version = version + 1, starts = starts + 1,"
+    " fatal_code = NULL, fatal_message = NULL, error_code = NULL, error_message = NULL,"
+    " queued_at = clock_timestamp(), running_since = NULL, ended_at = NULL"
     f" WHERE group_id = {_GROUP} AND status = 3"
 )
 _FAILED = lazily(

@@ -71,7 +71,7 @@ _START = text(
     "UPDATE sync_task SET status = 'SYNCHRONIZING', last_started_at = now() WHERE id = CAST(:id AS uuid)"
 )
 _GO_ON = text(
-    "UPDATE task SET status = 2, desired = 'run', version = version + 1"
+    "UPDATE task SET status = 2, desired = 'run', version = version + 1, starts = starts + 1"
     " WHERE sync_id = CAST(:id AS uuid) AND status = 7 AND desired = 'pause'"
 )
 

@@ -100,7 +100,7 @@ _ADD_RUN = lazily(
 )
 _DROP_RUNS = lazily("DELETE FROM run WHERE task_id = :id AND run_no < :keep_from")
 _QUEUE = lazily(
-    "UPDATE task SET status = :status, desired = 'run', version = version + 1, run_no = :run_no,"
+    "UPDATE task SET status = :status, desired = 'run', version = version + 1, starts = starts + 1, run_no = :run_no,"
     " fatal_code = NULL, fatal_message = NULL, error_code = NULL, error_message = NULL,"
     " queued_at = clock_timestamp(), running_since = NULL, ended_at = NULL,"
     " running_ms = CASE WHEN :afresh THEN 0 ELSE running_ms END,"

@@ -76,11 +76,13 @@ class OpenWork:
 class Control:
     """What a worker must know of a task while it works on it; read anew every half second.
 
-    `status`/`desired` as of one snapshot. A task that is gone has no Control.
+    `status`/`desired` as of one snapshot. A task that is gone has no Control. `starts` counts what may have brought
+    other keys.
     """
 
     task_id: TaskId
     run_no: int
+    starts: int
     desired: Desired
     status: TaskStatus
     bandwidth: tuple[BandwidthWindow, ...]

@@ -73,6 +73,19 @@ def test_another_start_needs_keys(api: Service, ann: Account, call: str, field: 
     assert (answer.status, answer.code) == (400, "OMS.1004")
 
 
+@pytest.mark.parametrize(("call", "status"), [("start", 3), ("retry", 4)])
+def test_another_start_of_a_group_is_one_of_each_task_that_it_takes_up(
+    api: Service, ann: Account, call: str, status: int
+) -> None:
+    group = created(api, ann)
+    put_in(api, group, status, status)
+    stopped, over = member(api, group, status), member(api, group, 5)
+    assert api.call(ann, "PUT", f"/taskgroups/{group}/{call}", START).status == 200
+    starts = dict(api.sql("SELECT id, starts FROM task WHERE group_id = %s::uuid AND NOT scanner", group))
+    assert starts == {stopped: 1, over: 0}
+    assert api.sql("SELECT starts FROM task WHERE group_id = %s::uuid AND scanner", group) == [(1,)]
+
+
 def test_a_retry_leads_back_to_where_the_failure_was(api: Service, ann: Account) -> None:
     group = created(api, ann)
     for before, scanner, after in ((4, 4, 1), (5, 5, 2)):

@@ -133,6 +133,7 @@ class Model(Groups):
 
     def _queue(self, task: TaskRow, status: TaskStatus) -> None:
         task.status, task.desired, task.version = status, Desired.RUN, task.version + 1
+        task.starts += 1
         task.fatal, task.error_code, task.credentials = None, None, True
 
     def delete(self, task_id: TaskId) -> None:

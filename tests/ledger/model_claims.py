@@ -213,7 +213,7 @@ class Claims(Book):
         found = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]
         return {
             task.id: Control(
-                task.id, task.run_no, task.desired, task.status, task.bandwidth, task.version,
+                task.id, task.run_no, task.starts, task.desired, task.status, task.bandwidth, task.version,
                 (task.id, task.run_no) in self.runs and self.run_of(task).failed_only,
             )
             for task in found

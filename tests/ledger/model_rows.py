@@ -219,6 +219,7 @@ class TaskRow:
     desired: Desired = Desired.RUN
     run_no: int = 1
     version: int = 0
+    starts: int = 0
     priority: int = 1
     queued: int = 0
     bandwidth: tuple[BandwidthWindow, ...] = ()

@@ -43,7 +43,7 @@ class Checks(Steps):
         self._budget()
 
     def _ended(self, task: TaskRow, run: RunRow) -> None:
-        seen = self._runs.get((task.id, run.run_no)) or RunSeen(self._runs[TaskId(100), 1].began, calm=False)
+        seen = self._runs.get((task.id, run.run_no)) or RunSeen(self._runs[self._scanned].began, calm=False)
         found = self._of(task, run.run_no)
         own = self._own(task, run, found)
         recount = self._world.model.recount(run)
@@ -61,6 +61,12 @@ class Checks(Steps):
         if self._clear(seen):
             for one in fails:
                 self._explained(one)
+
+    @property
+    def _scanned(self) -> tuple[TaskId, int]:
+        """The run that has listed for the tasks of a group."""
+        scanner = TaskId(100)
+        return scanner, self._world.model.tasks[scanner].run_no
 
     def _status(self, task: TaskRow, run: RunRow, own: list[Outcome]) -> None:
         events = Counter(key for key, _ in self._world.model.events)

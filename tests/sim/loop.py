@@ -84,6 +84,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not ready:
             self._jump()
         for _ in range(len(ready)):
+            if not ready:
+                # Those that were left belong to a process that one of these has frozen.
+                return
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()

@@ -88,9 +88,10 @@ class Steps:
                 self.complain("P-13", f"{one.key!r} has two outcomes")
 
     def _place(self, task_id: TaskId, run_no: int) -> Place:
-        """Pages of a group move to its tasks: their outcomes are looked at together."""
+        """Pages of a group move to its tasks, whichever run listed them: their outcomes are looked at together."""
         task = self._world.model.tasks[task_id]
-        if task.facts.group_id and run_no == 1 and task.spec.task_type is not TaskType.LIST:
+        shared = task.facts.scanner or (run_no == 1 and task.spec.task_type is not TaskType.LIST)
+        if task.facts.group_id and shared:
             return task.facts.group_id, 1
         return task_id, run_no
 
@@ -131,12 +132,8 @@ class Steps:
         return any(one.worker == process.name and one.lease_until > now for one in leases)
 
     def begins_with_old_keys(self, process: Process, task_id: TaskId) -> None:
-        """Who has claimed after a start works with the keys that came with it (P-38).
-
-        A worker that slept through a pause and the start after it is not held to that.
-        """
-        slept = any(self._world.weather.seen[kind] for kind in (*LEDGER, "freeze", "cut_off"))
-        if process.strict and not slept and self._holds(process, task_id):
+        """Who has claimed after a start works with the keys that came with it (P-38)."""
+        if process.strict and self._holds(process, task_id):
             self.complain("P-38", f"{process.name} writes with keys of an earlier start")
 
     def read_begins(self, process: Process, bucket: Bucket, key: bytes, guard: Guard) -> None:

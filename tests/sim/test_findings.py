@@ -389,3 +389,25 @@ def test_what_comes_between_the_look_and_the_write_is_not_overwritten(
     assert intruded
     assert world.destination.at(b"a")[1] == b"theirs"  # type: ignore[index]
     assert world.model.counters[TASK, 1]["skip"] == 1
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("frozen_at", [0.3, 0.45, 0.6, 0.75])
+def test_who_stands_still_through_a_pause_and_a_start_goes_on_with_the_keys_of_the_start(
+    frozen_at: float,
+) -> None:
+    def freeze(world: World) -> None:
+        world.processes[0].freeze(8.0)
+
+    def start(world: World) -> None:
+        assert world.model.tasks[TASK].status is TaskStatus.PAUSED
+        world.start(world.model.tasks[TASK])
+
+    world = seen(
+        plan(*(b"%d" % n for n in range(8))),
+        (frozen_at, freeze),
+        (frozen_at + 0.1, lambda world: world.model.stop(TASK)),
+        (frozen_at + 6.0, start),
+    )
+    assert world.keys[TASK] == 1
+    assert world.model.tasks[TASK].status is TaskStatus.SUCCEEDED

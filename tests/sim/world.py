@@ -373,7 +373,7 @@ class _Stores:
             Remote(world, process, world.lists, facts.task_id) if facts.spec.source.list_file else None,
         )
 
-    async def forget(self, task_id: TaskId) -> None:
+    async def forget(self, pair: StorePair) -> None:
         if self._process.dead:
             raise asyncio.CancelledError
 

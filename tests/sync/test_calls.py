@@ -154,6 +154,21 @@ def test_start_needs_all_four_keys_and_a_stopped_task(api: Service, ann: Account
     assert (shown["status"], shown["last_start_time"] > shown["create_time"]) == ("SYNCHRONIZING", True)
 
 
+def test_a_start_of_a_synchronisation_is_one_of_each_batch_that_waits_for_its_keys(
+    api: Service, ann: Account
+) -> None:
+    sync_id = created(api, ann)
+    api.sql(
+        """INSERT INTO task (id, project_id, sync_id, name, task_type, region, spec, status)
+           SELECT 7, project_id, id, 'batch', 'object', 'r', spec, 2 FROM sync_task WHERE id = %s::uuid""",
+        sync_id,
+    )
+    api.call(ann, "POST", path(sync_id, "/stop"))
+    assert api.sql("SELECT status, starts FROM task WHERE id = 7") == [(7, 0)]
+    api.call(ann, "POST", path(sync_id, "/start"), START)
+    assert api.sql("SELECT status, starts FROM task WHERE id = 7") == [(2, 1)]
+
+
 def test_keys_are_sealed_while_it_synchronises_and_gone_when_it_stops(api: Service, ann: Account) -> None:
     sync_id = created(api, ann, src_sk="canary-secret-one", dst_sk="canary-secret-two")
     rows = api.sql("SELECT side, sealed FROM sync_credential WHERE sync_id = %s", sync_id)

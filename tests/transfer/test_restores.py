@@ -101,7 +101,9 @@ async def test_a_restore_that_runs_is_waited_for_by_whoever_comes_next(world: Wo
     await running
     # An owner that died right after its request has noted nothing.
     await world.pool.execute("UPDATE unit SET restoring_since = NULL, restoring_asks = 0")
-    await world.pool.execute("UPDATE task SET status = 2, version = version + 1, running_since = now()")
+    await world.pool.execute(
+        "UPDATE task SET status = 2, version = version + 1, starts = starts + 1, running_since = now()"
+    )
     await world.run()
     ended = await world.ended(task_id)
     assert (ended.status, ended.tally()) == (5, (1, 1, 0, 0)), ended.outcomes

@@ -327,31 +327,80 @@ async def test_a_task_that_was_started_again_gets_its_new_credentials(world: Wor
     async with board.using(task_id):
         pass
     assert stores.opened == 1
-    for paused in (3, 2):
-        await world.pool.execute(
-            "UPDATE task SET status = %s, version = version + 1 WHERE id = %s", [paused, task_id]
-        )
+    await _start_again(world, task_id)
     async with board.using(task_id) as context:
         assert not context.stopping.is_set()
     assert stores.opened == 2
 
 
-async def test_stores_of_a_task_that_has_ended_are_forgotten(world: World) -> None:
-    forgotten: list[TaskId] = []
+async def _start_again(world: World, task_id: TaskId) -> None:
+    """Paused and started, between two looks."""
+    await world.pool.execute(
+        "UPDATE task SET version = version + 2, starts = starts + 1 WHERE id = %s", [task_id]
+    )
 
-    class Forgetful(LocalStores):
-        async def forget(self, task_id: TaskId) -> None:
-            forgotten.append(task_id)
+
+async def test_who_lingers_under_the_keys_of_an_earlier_start_keeps_nobody_from_the_new_ones(
+    world: World,
+) -> None:
+    forgotten: list[StorePair] = []
+
+    class Forgetful(Counted):
+        async def forget(self, pair: StorePair) -> None:
+            forgotten.append(pair)
 
     stores = Forgetful(world.stores.wire, world.stores.endpoints, world.stores.keys)
     board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
     task_id = await world.task()
     board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
+    async with board.using(task_id) as lingering:
+        await _start_again(world, task_id)
+        async with board.using(task_id) as fresh:
+            assert lingering.stopping.is_set()
+            assert (fresh.stopping.is_set(), fresh.pair is lingering.pair) == (False, False)
+            await board.refresh()
+            assert not fresh.stopping.is_set()
+        assert forgotten == []
+    assert [pair is lingering.pair for pair in forgotten] == [True]
+    async with board.using(task_id) as kept:
+        assert kept is fresh
+    assert stores.opened == 2
+
+
+async def test_a_new_limit_or_priority_opens_no_stores_again(world: World) -> None:
+    stores = Counted(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
+    task_id = await world.task()
+    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
     async with board.using(task_id):
+        pass
+    await world.pool.execute(
+        """UPDATE task SET version = version + 1, priority = 0,
+                  bandwidth = '[{"start": "00:00", "end": "23:59", "max_bandwidth": 1048576}]' WHERE id = %s""",
+        [task_id],
+    )
+    await board.refresh()
+    async with board.using(task_id) as context:
+        assert context.rate() == 1 << 20
+    assert stores.opened == 1
+
+
+async def test_stores_of_a_task_that_has_ended_are_forgotten(world: World) -> None:
+    forgotten: list[StorePair] = []
+
+    class Forgetful(LocalStores):
+        async def forget(self, pair: StorePair) -> None:
+            forgotten.append(pair)
+
+    stores = Forgetful(world.stores.wire, world.stores.endpoints, world.stores.keys)
+    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
+    task_id = await world.task()
+    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
+    async with board.using(task_id) as context:
         pass
     await world.pool.execute("UPDATE task SET status = 3, version = version + 1 WHERE id = %s", [task_id])
     await board.refresh()
-    assert forgotten == [task_id]
+    assert [pair is context.pair for pair in forgotten] == [True]
 
 
 @pytest.mark.parametrize("fault", [{"delay_ms": 20_000}, {"status": 503, "code": "SlowDown"}], ids=str)

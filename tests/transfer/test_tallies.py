@@ -34,7 +34,10 @@ def _context(task: int, run: int = 1, **facts: Any) -> Any:
     told = {"task_id": TaskId(task), "kind": TaskKind.MIGRATION, "scanner": False, **facts}
     asked = {side: OperationCounts() for side in Side}
     return SimpleNamespace(
-        facts=SimpleNamespace(**told), began_in=run, pair=SimpleNamespace(asked=asked), asked=asked
+        facts=SimpleNamespace(**told),
+        control=SimpleNamespace(run_no=run),
+        pair=SimpleNamespace(asked=asked),
+        asked=asked,
     )
 
 

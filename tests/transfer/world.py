@@ -96,7 +96,7 @@ class LocalStores:
             return bucket
         return through_cdn(bucket, spec.cdn, (location.bucket, keys), self.wire, self.endpoints)
 
-    async def forget(self, task_id: TaskId) -> None:
+    async def forget(self, pair: StorePair) -> None:
         return
 
     async def workers(self) -> int:

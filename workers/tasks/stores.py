@@ -1,8 +1,7 @@
-"""Opens a task's stores with the credentials that its owner sealed, and keeps them until told to forget."""
+"""Opens a task's stores with the credentials that its owner sealed."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from connectors.azure.connection import BadConnectionString, secrets_in
 from connectors.capabilities import DestinationStore, SourceStore
@@ -22,13 +21,6 @@ from workers.transfer.ports import StorePair
 Keyring = Callable[[TaskId], Awaitable[Mapping[Side, Credentials]]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    pair: StorePair
-    keys: Mapping[Side, Credentials]
-    secrets: tuple[str, ...]
-
-
 class TaskStores:
     """A `Stores`. Credentials come from the ledger, never from a message, and go with their task."""
 
@@ -40,25 +32,14 @@ class TaskStores:
         self._keyring = keyring
         self._secrets = secrets
         self._workers = workers
-        self._opened: dict[TaskId, _Opened] = {}
-        self._opening = asyncio.Lock()
 
     async def open(self, facts: TaskFacts) -> StorePair:
         """The stores of a task. Raises Fatal when credentials are gone or a store cannot be named."""
-        async with self._opening:
-            keys = await self._keys(facts.task_id)
-            opened = self._opened.get(facts.task_id)
-            if opened is None or opened.keys != keys:
-                # A start may bring other keys than the run before had.
-                await self.forget(facts.task_id)
-                opened = self._opened[facts.task_id] = self._open(facts, keys)
-            return opened.pair
+        return self._open(facts, await self._keys(facts.task_id))
 
-    async def forget(self, task_id: TaskId) -> None:
-        """The next `open` reads the credentials anew; no effect for a task that is not open."""
-        opened = self._opened.pop(task_id, None)
-        if opened is not None:
-            self._secrets.drop(opened.secrets)
+    async def forget(self, pair: StorePair) -> None:
+        """Its secrets need no hiding any more, unless other stores have them too."""
+        self._secrets.drop(pair.secrets)
 
     async def workers(self) -> int:
         """How many workers live, this one included."""
@@ -70,12 +51,12 @@ class TaskStores:
         except SealError as error:
             raise _fatal(Meaning.BAD_CREDENTIALS, "the credentials cannot be unsealed") from error
 
-    def _open(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> _Opened:
+    def _open(self, facts: TaskFacts, keys: Mapping[Side, Credentials]) -> StorePair:
         # Held before anything is tried with them: an error's text must not carry them either.
         hidden = tuple(value for found in keys.values() for value in _hidden(found))
         self._secrets.hold(hidden)
         try:
-            return _Opened(self._pair(facts, keys), keys, hidden)
+            return replace(self._pair(facts, keys), secrets=hidden)
         except BaseException:
             self._secrets.drop(hidden)
             raise

@@ -35,7 +35,7 @@ class Board:
         self._random = random
         self._limits = limits
         self._contexts: dict[TaskId, TaskContext] = {}
-        self._users: Counter[TaskId] = Counter()
+        self._arriving: Counter[TaskId] = Counter()
         self._opening: dict[TaskId, asyncio.Lock] = {}
         self._gates: dict[str, Gate] = {}
         self._quarantine = Quarantine()
@@ -54,16 +54,13 @@ class Board:
     @asynccontextmanager
     async def using(self, task_id: TaskId) -> AsyncIterator[TaskContext]:
         """A task's context; its stores are closed when the last job of a stopped or finished task leaves."""
-        self._users[task_id] += 1
+        context = await self._entered(task_id)
         try:
-            async with self._opening.setdefault(task_id, asyncio.Lock()):
-                context = await self._current(task_id)
             yield context
         finally:
-            self._users[task_id] -= 1
-            if not self._users[task_id]:
-                del self._users[task_id], self._opening[task_id]
-                await self._forget(task_id)
+            context.jobs -= 1
+            if not context.jobs and (context.stopping.is_set() or task_id not in self._open_work):
+                await self._close(context)
 
     async def run(self) -> None:
         """For ever: requests told and controls asked twice a second, shares of ceilings as workers come and go."""
@@ -83,38 +80,47 @@ class Board:
             return
         controls = await self._ledger.controls(tuple(contexts))
         for task_id, context in contexts.items():
-            control = controls.get(task_id)
-            if not self._users[task_id]:
-                await self._refresh_idle(task_id, context, control)
-                continue
             limited = context.rate() is not None
-            context.obey(control)
+            context.obey(controls.get(task_id))
             if limited and context.rate() is None:
                 await context.lift()
+            if context.stopping.is_set() and not context.jobs and self._contexts.get(task_id) is context:
+                await self._close(context)
         workers = await self._stores.workers()
         for gate in self._gates.values():
             gate.share(workers)
 
-    async def _refresh_idle(self, task_id: TaskId, context: TaskContext, control: Control | None) -> None:
-        """What changed while nobody uses it may have other keys when it is wanted again."""
-        changed = control is None or control.version != context.control.version
-        if changed and self._contexts.get(task_id) is context:
-            await self._close(task_id)
+    async def _entered(self, task_id: TaskId) -> TaskContext:
+        self._arriving[task_id] += 1
+        try:
+            async with self._opening.setdefault(task_id, asyncio.Lock()):
+                context = await self._current(task_id)
+                context.jobs += 1
+                return context
+        finally:
+            self._arriving[task_id] -= 1
+            if not self._arriving[task_id]:
+                del self._arriving[task_id], self._opening[task_id]
 
     async def _current(self, task_id: TaskId) -> TaskContext:
-        """The context that others use; one that nobody uses only if it still shows the task as it is."""
-        known = self._contexts.get(task_id)
-        if known is not None and self._users[task_id] == 1:
-            control = (await self._ledger.controls((task_id,))).get(task_id)
-            if control is None or control.version != known.control.version:
-                await self._close(task_id)
-                known = None
-        return known or await self._open(task_id)
-
-    async def _open(self, task_id: TaskId) -> TaskContext:
-        facts = await self._ledger.facts(task_id)
+        """The context of the start that the task is at; one of an earlier start is left to those who linger in it."""
         control = (await self._ledger.controls((task_id,))).get(task_id)
-        if facts is None or control is None:
+        known = self._contexts.get(task_id)
+        if known is not None and known.of_start(control):
+            return known
+        if known is not None:
+            known.obey(control)
+            del self._contexts[task_id]
+            if not known.jobs:
+                await self._close(known)
+        if control is None:
+            raise Stopped
+        return await self._open(task_id, control)
+
+    async def _open(self, task_id: TaskId, control: Control) -> TaskContext:
+        """`control` was asked before: of the keys that are read now, none are older than its start."""
+        facts = await self._ledger.facts(task_id)
+        if facts is None:
             raise Stopped
         pair = await self._stores.open(facts)
         context = TaskContext(
@@ -136,14 +142,11 @@ class Board:
         self.tallies.watch(context)
         return context
 
-    async def _forget(self, task_id: TaskId) -> None:
-        context = self._contexts.get(task_id)
-        if context is not None and (context.stopping.is_set() or task_id not in self._open_work):
-            await self._close(task_id)
-
-    async def _close(self, task_id: TaskId) -> None:
-        self.tallies.leave(self._contexts.pop(task_id))
-        await self._stores.forget(task_id)
+    async def _close(self, context: TaskContext) -> None:
+        if self._contexts.get(context.facts.task_id) is context:
+            del self._contexts[context.facts.task_id]
+        self.tallies.leave(context)
+        await self._stores.forget(context.pair)
 
     def _caller(self, side: Side, store: Described) -> Caller:
         gate = self._gates.setdefault(store.name, Gate(store.traits, self._clock))

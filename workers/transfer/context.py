@@ -58,8 +58,8 @@ class TaskContext:
     measured: bool = False
     measured_parts: bool = False
     flight: Places = field(init=False)
-    # The run that its stores were opened for.
-    began_in: int = field(init=False)
+    # How many are under it now.
+    jobs: int = 0
     # Ranges of the task that this process lists now, and when it last cut one (monotonic).
     scans: int = 0
     cut_at: float = float("-inf")
@@ -68,16 +68,21 @@ class TaskContext:
 
     def __post_init__(self) -> None:
         # More objects at once than both windows hold would only lie in memory, half done.
-        self.began_in = self.control.run_no
         windows = self.source.gate.window, self.destination.gate.window
         self.flight = Places(lambda: windows[0].limit + windows[1].limit)
 
+    def of_start(self, control: Control | None) -> bool:
+        """Whether its stores were opened for the start that the task is at: each may bring other keys."""
+        return control is not None and control.starts == self.control.starts
+
     def obey(self, control: Control | None) -> None:
-        """Take in what the owner wants now; a task that is gone is to be stopped."""
-        if control is None or control.run_no != self.control.run_no or not _wanted(control):
+        """Take in what the owner wants now; what is gone, or was started again, is over for who is under this."""
+        if control is None or not self.of_start(control):
             self.stopping.set()
-        if control is not None:
-            self.control = control
+            return
+        self.control = control
+        if control.desired is not Desired.RUN or control.status is not TaskStatus.MIGRATING:
+            self.stopping.set()
 
     def leave(self, work: Coroutine[Any, Any, None]) -> None:
         """Let `work` go on by itself: nobody waits for it any more."""
@@ -134,8 +139,3 @@ class TaskContext:
 
     async def _pace(self, n: int) -> None:
         await self.take("write", n)
-
-
-def _wanted(control: Control) -> bool:
-    """A task that paused between two looks is wanted again, but with keys that nobody here has."""
-    return control.desired is Desired.RUN and control.status is TaskStatus.MIGRATING

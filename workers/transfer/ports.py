@@ -59,23 +59,28 @@ class Throttle(Protocol):
 class StorePair:
     """The opened stores of a task; `lists` is the bucket of its list file (None: no list).
 
-    `asked` counts the requests of a side as they are made; the list file is the destination's.
+    `asked` counts the requests of a side as they are made; the list file is the destination's. `secrets` are what no
+    log may show while they are open.
     """
 
     source: SourceStore
     destination: DestinationStore
     lists: SourceStore | None = None
     asked: Mapping[Side, OperationCounts] = field(default_factory=dict)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Stores(Protocol):
-    """Opens a task's stores with its sealed credentials, and keeps them until told to forget."""
+    """Opens a task's stores with its sealed credentials."""
 
     async def open(self, facts: TaskFacts) -> StorePair:
         """Raises `connectors.errors.Fatal` when the credentials are gone or of no use."""
         ...
 
-    async def forget(self, task_id: TaskId) -> None: ...
+    async def forget(self, pair: StorePair) -> None:
+        """Nobody uses them any more."""
+        ...
+
     async def workers(self) -> int:
         """How many workers are alive: ceilings are divided by this."""
         ...

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from connectors.wire import OperationCounts, Tally
+from connectors.wire import Tally
 from engine.failures import Side
 from ledger.request_counts import RequestCount
 from ledger.values import TaskId, TaskKind
@@ -39,19 +39,20 @@ class Tallies:
 
     def __init__(self, ledger: RequestLedger) -> None:
         self._ledger = ledger
-        self._open: dict[Run, Mapping[Side, OperationCounts]] = {}
+        # Two contexts of one run where a job of an earlier start lingers.
+        self._open: dict[int, TaskContext] = {}
         self._totals: dict[Run, Total] = {}
         self._unsaved: set[Run] = set()
 
     def watch(self, context: TaskContext) -> None:
         """Count what is asked for this run; only of tasks whose figures somebody can see."""
         if context.facts.kind is TaskKind.MIGRATION and not context.facts.scanner:
-            self._open[_run(context)] = context.pair.asked
+            self._open[id(context)] = context
 
     def leave(self, context: TaskContext) -> None:
         """The stores are closed."""
         self._collect()
-        self._open.pop(_run(context), None)
+        self._open.pop(id(context), None)
 
     async def save(self) -> None:
         """Tell the ledger what has grown since the last time. Raises what the ledger raises; nothing is lost by it."""
@@ -71,20 +72,22 @@ class Tallies:
         self._tidy()
 
     def _collect(self) -> None:
-        for run, asked in self._open.items():
-            for side, counts in asked.items():
+        for context in self._open.values():
+            run = _run(context)
+            for side, counts in context.pair.asked.items():
                 if counted := counts.take():
                     self._totals.setdefault(run, Total(uuid4())).add(side, counted)
                     self._unsaved.add(run)
 
     def _tidy(self) -> None:
-        closed = [run for run in self._totals if run not in self._open and run not in self._unsaved]
+        busy = {*map(_run, self._open.values()), *self._unsaved}
+        closed = [run for run in self._totals if run not in busy]
         for run in closed[: max(0, len(closed) - KEPT)]:
             del self._totals[run]
 
 
 def _run(context: TaskContext) -> Run:
-    return context.facts.task_id, context.began_in
+    return context.facts.task_id, context.control.run_no
 
 
 def _counts(run: Run, total: Total) -> list[RequestCount]:

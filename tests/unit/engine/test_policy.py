@@ -65,7 +65,9 @@ def test_who_is_said_to_have_changed_is_newer_in_the_same_second(age, verdict):
     source, existing = pair("same size", age)
     assert decide(source, existing, DEFAULT, want_kms=False, changed=True) == verdict
     same = Candidate(5, source.modified_ms, "d", headed=True)
-    assert decide(same, existing, DEFAULT, want_kms=False, changed=True) == (NEWER if age == "newer" else SAME)
+    assert decide(same, existing, DEFAULT, want_kms=False, changed=True) == (
+        NEWER if age == "newer" else SAME
+    )
 
 
 @pytest.mark.check(30)
