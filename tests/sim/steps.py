@@ -202,12 +202,17 @@ class Steps:
         return not any(levels[kind] for kind in kinds) and not self._world.plan.limited
 
     def _newer(self, key: bytes, before: Any) -> None:
-        """What stood there before the task, with our size and not older, is not overwritten."""
+        """What stood there before the task, with our size and not older, is not overwritten.
+
+        An event tells of a change: there what is as old to the second, with another ETag, may be.
+        """
         versions, info = self._versions(key), before[0].info
         source = self._world.source.at(key.removeprefix(self._prefix))
         if len(versions) != 1 or source is None or source[0].info.size != info.size:
             return
-        if info.modified_ms // 1000 >= source[0].info.modified_ms // 1000:
+        ahead = info.modified_ms // 1000 - source[0].info.modified_ms // 1000
+        told = self._world.plan.kind == "sync" and info.etag != source[0].info.etag
+        if ahead > 0 or (ahead == 0 and not told):
             self.complain("P-07", f"{key!r} is newer and of the same size, and is overwritten")
 
     @property
