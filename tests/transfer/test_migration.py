@@ -136,6 +136,16 @@ async def test_thousands_of_keys_are_listed_in_ranges_that_split_themselves(worl
     assert sum(one["listed"] for one in ranges) == 12_000
 
 
+async def test_who_is_busy_cuts_a_range_for_workers_that_have_none(world: World) -> None:
+    for n in range(8_000):
+        world.source.put("from", b"flat-%08d" % n, b"")
+    world.source.settings(latency_ms=150)
+    world.stores.alive, world.limits = 2, replace(world.limits, ranges=1, cut_every=0.0)
+    ended = await world.migrate(workers=2)
+    assert (ended.status, ended.tally()) == (5, (8_000, 8_000, 0, 0))
+    assert await world.pool.fetch_all("SELECT 1 FROM key_range OFFSET 2") != []
+
+
 @pytest.mark.check(38, 39)
 async def test_names_folders_and_prefixes_choose_what_goes(world: World) -> None:
     for key in (b"d/1", b"d/2/3", b"d", b"f", b"ff", b"g"):

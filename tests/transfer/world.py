@@ -68,6 +68,7 @@ class LocalStores:
     endpoints: Endpoints
     keys: Credentials
     source_keys: Credentials | None = None
+    alive: int = 1
 
     async def open(self, facts: TaskFacts) -> StorePair:
         spec = facts.spec
@@ -100,7 +101,7 @@ class LocalStores:
         return
 
     async def workers(self) -> int:
-        return 1
+        return self.alive
 
 
 @dataclass

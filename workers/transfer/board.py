@@ -40,6 +40,7 @@ class Board:
         self._gates: dict[str, Gate] = {}
         self._quarantine = Quarantine()
         self._open_work: dict[TaskId, OpenWork] = {}
+        self._workers = 1
         self.tallies = Tallies(ledger)
 
     def see(self, open_work: Sequence[OpenWork]) -> None:
@@ -86,9 +87,9 @@ class Board:
                 await context.lift()
             if context.stopping.is_set() and not context.jobs and self._contexts.get(task_id) is context:
                 await self._close(context)
-        workers = await self._stores.workers()
+        self._workers = await self._stores.workers()
         for gate in self._gates.values():
-            gate.share(workers)
+            gate.share(self._workers)
 
     async def _entered(self, task_id: TaskId) -> TaskContext:
         self._arriving[task_id] += 1
@@ -135,6 +136,7 @@ class Board:
             control=control,
             backlog=lambda: self._units(task_id),
             open_ranges=lambda: self._ranges(task_id),
+            idle_lanes=lambda: self._idle(task_id),
             quarantine=self._quarantine,
         )
         context.obey(control)
@@ -161,3 +163,8 @@ class Board:
     def _ranges(self, task_id: TaskId) -> int:
         work = self._open_work.get(task_id)
         return work.ranges if work else 0
+
+    def _idle(self, task_id: TaskId) -> int:
+        """Listings that all workers could take on beside what they hold of the task; as of the latest looks."""
+        work = self._open_work.get(task_id)
+        return self._limits.ranges * self._workers - work.leased if work else 0

@@ -44,6 +44,7 @@ class TaskContext:
     control: Control
     backlog: Callable[[], int]
     open_ranges: Callable[[], int]
+    idle_lanes: Callable[[], int]
     quarantine: Quarantine
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streak: Streak = field(default_factory=Streak)

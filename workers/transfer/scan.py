@@ -124,11 +124,12 @@ class RangeScan:
             backlog = context.backlog()
 
     async def _spread(self, stride: Stride) -> None:
-        """A range that goes on is cut when this process could list more than there are, so that many list its rest."""
+        """A range that goes on is cut when more could be listed than there are, here or by others."""
         context, traits = self._context, self._context.pair.source.traits
         if self._listed or not (stride.objects and traits.ordered and traits.start_after):
             return
-        idle, now = context.limits.ranges - context.scans, context.clock.monotonic()
+        idle = max(context.limits.ranges - context.scans, context.idle_lanes())
+        now = context.clock.monotonic()
         if idle <= context.open_ranges() or now < context.cut_at + context.limits.cut_every:
             return
         context.cut_at = now
