@@ -238,6 +238,49 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             self.pair.both(self.real.close_upload(real), lambda: self.model.close_upload(own))
 
+    @rule(pick=PICK, idx=st.integers(0, 2), what=st.integers(0, 5), first=st.integers(0, 2))
+    def share(self, pick: int, idx: int, what: int, first: int) -> None:
+        """The owner offers parts, sees what is left of them, and takes some back."""
+        held = self._of(Leased.UNIT, pick)
+        if held is None or not held.uploads:
+            return
+        real, own = held.uploads.get(idx) or next(iter(held.uploads.values()))
+        given = (b"from", "v1", [(2 * at + 1, 2 * at + 2) for at in range(first, 3)])
+        if what < 4:
+            self.pair.both(
+                self.real.open_upload(held.real, real, "u1"),
+                lambda: self.model.open_upload(held.model, own, "u1"),
+            )
+            self.pair.both(
+                self.real.share_parts(held.real, real, *given),
+                lambda: self.model.share_parts(held.model, own, *given),
+            )
+        else:
+            self.pair.both(
+                self.real.take_span(held.real, real), lambda: self.model.take_span(held.model, own)
+            )
+        self.pair.both(self.real.shared_spans(real), lambda: self.model.shared_spans(own))
+
+    @rule(worker=st.sampled_from(["v", "v", "v", "w"]))
+    def claim_span(self, worker: str) -> None:
+        self._keep(self.pair.claim("span", worker))
+
+    @rule(pick=PICK, what=st.integers(0, 7), number=st.integers(1, 6))
+    def use_span(self, pick: int, what: int, number: int) -> None:
+        held = self._of(Leased.SPAN, pick)
+        if held is None:
+            return
+        if what < 5:
+            parts = [StoredPart(number, f"s{number}", 16, b"m" * 16, 7)]
+            self.pair.both(
+                self.real.add_span_parts(held.real, parts),
+                lambda: self.model.add_span_parts(held.model, parts),
+            )
+        elif what < 7:
+            self.pair.both(self.real.end_span(held.real), lambda: self.model.end_span(held.model))
+        else:
+            self.pair.both(self.real.return_span(held.real), lambda: self.model.return_span(held.model))
+
     @rule(pick=PICK, fine=st.sampled_from([True, True, False]))
     def end_record(self, pick: int, fine: bool) -> None:
         held = self._of(Leased.RECORD, pick)
@@ -366,13 +409,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def _free(self) -> None:
         """Nobody waits for a delayed claim."""
         task = self.pair.task
-        for table in ("unit", "key_range"):
+        for table in ("unit", "key_range", "part_span"):
             sql = f"UPDATE {table} SET not_before = 'epoch' WHERE task_id = %s"
             self.pair.do(self.pool.execute(sql, [task]))
         for table in ("run", "record"):
             sql = f"UPDATE {table} SET lease_until = 'epoch' WHERE task_id = %s AND claim_id IS NULL"
             self.pair.do(self.pool.execute(sql, [task]))
-        for work in (*self.model.units.values(), *self.model.ranges.values()):
+        for work in (*self.model.units.values(), *self.model.ranges.values(), *self.model.spans.values()):
             work.not_before = EPOCH
         for row in (*self.model.runs.values(), *self.model.records.values()):
             row.lease_until = EPOCH if row.claim_id is None else row.lease_until
