@@ -1,4 +1,4 @@
-"""One object of very many parts, whose worker is killed again and again."""
+"""One object of very many parts, whose workers are killed: the one that has it again and again, or one that helps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from workers.transfer.limits import Limits
 PATIENCE_SECONDS = 1800
 _MOST_MEMORY = 320 * MIB
 _HOLDER = "SELECT worker FROM unit WHERE task_id = %s AND state = 'leased'"
-_LEFT = "SELECT (SELECT count(*) FROM upload_part) AS parts, pg_total_relation_size('upload_part') AS size"
+# Who has sent parts of an object that another worker has.
+_HELPER = """
+SELECT s.worker, u.worker AS owner FROM part_span s JOIN unit u ON u.id = s.unit_id
+ WHERE s.task_id = %s AND s.state = 'leased' AND u.state = 'leased' AND s.worker <> u.worker
+   AND EXISTS (SELECT FROM upload_part p WHERE p.upload = s.upload AND p.number BETWEEN s.first AND s.last)"""
+_LEFT = """
+SELECT (SELECT count(*) FROM upload_part) + (SELECT count(*) FROM part_span) AS parts,
+       pg_total_relation_size('upload_part') AS size"""
 
 
 def large_object(root: Path, size: int, kills: int, seed: int = 2027) -> list[Figure]:
@@ -41,6 +48,24 @@ def large_object(root: Path, size: int, kills: int, seed: int = 2027) -> list[Fi
         ]
 
 
+def shared_object(root: Path, size: int) -> list[Figure]:
+    """Two workers send its parts, and the one that only helps is killed with -9 in the middle of it."""
+    pattern, limits = Pattern(size), Limits()
+    with placed(root, large=size, etag=pattern.etag()) as site:
+        task_id = site.create()
+        helper = until(lambda: _process(site, _HELPER, task_id), bool, PATIENCE_SECONDS)
+        assert helper is not None
+        helper.kill()
+        task = site.wait(task_id, seconds=PATIENCE_SECONDS)
+        site.assert_adds_up(task_id)
+        again, most = told(site)["again"], limits.parts * limits.spans
+        return [
+            _whole(site, pattern, task),
+            judged("parts sent again", str(again), f"<= {most} in flight", held=again <= most),
+            _forgotten(site),
+        ]
+
+
 def _killed(
     site: Site, task_id: int, parts: int, kills: int, rng: random.Random, memory: Memory
 ) -> list[int]:
@@ -51,7 +76,7 @@ def _killed(
         while (now := told(site))["numbers"] < wanted:
             memory.progress = now["numbers"] / parts
             time.sleep(0.05)
-        holder = until(lambda: _holder(site, task_id), bool, PATIENCE_SECONDS)
+        holder = until(lambda: _process(site, _HOLDER, task_id), bool, PATIENCE_SECONDS)
         assert holder is not None
         seen, before = now["numbers"], told(site)["again"]
         holder.kill()
@@ -59,8 +84,9 @@ def _killed(
     return again
 
 
-def _holder(site: Site, task_id: int) -> psutil.Process | None:
-    names = {f"--name {row['worker']}" for row in site.rows(_HOLDER, task_id)}
+def _process(site: Site, named: str, task_id: int) -> psutil.Process | None:
+    """The worker that a query names."""
+    names = {f"--name {row['worker']}" for row in site.rows(named, task_id)}
     return next(
         (one for one in workers(site) if any(name in " ".join(one.cmdline()) for name in names)), None
     )
@@ -68,7 +94,8 @@ def _holder(site: Site, task_id: int) -> psutil.Process | None:
 
 def _again(at_kills: list[int], at_end: int) -> Figure:
     each = [after - before for before, after in zip(at_kills, [*at_kills[1:], at_end], strict=True)]
-    most = Limits().parts
+    # Who helped with it goes on with what it had when it has the whole.
+    most = Limits().parts * (1 + Limits().spans)
     return judged(
         f"parts sent again after each of {len(each)} kills", f"{each}, {at_end} in all", f"<= {most} in flight",
         held=max(each, default=0) <= most and (not at_kills or at_kills[0] == 0),

@@ -152,6 +152,15 @@ MUTATIONS = (
         "for upload in await call(lambda: store.list_uploads(self._key)):", "for upload in ():", seeds=1500),
     _in("a list's open uploads are not swept before its own", "P-36", "records", "await self._sweep()\n        options", "options",
         unreachable="the sweep after the list's completion takes away the same"),
+    # Parts that several workers send
+    _in("what has to pass in its order is shared", "P-23", "sharing",
+        "if sender.whole is not None:\n            return", "if False:\n            return", seeds=1500),
+    _in("a helper reads any version", "P-03", "helping", "row.src_size, -1, row.src_etag, version=claim.version", 'row.src_size, -1, ""'),
+    _in("a helper's refusal ends the task", "P-23", "helping", "except StoreError as error:", "except Fatal as error:",
+        unreachable="after three tries a span is its owner's, before a fifth would halt the task"),
+    _in("a span that could not be sent is called done", "P-06", "helping",
+        "await ledger.return_span(self._claim)", "await ledger.end_span(self._claim)",
+        unreachable="a part that is not recorded is its owner's, wherever its span went"),
     # Listing
     _in("an empty page is the end", "P-15", "scan", "last=passed or page.after is None", "last=passed or not page.objects",
         seeds=1500),

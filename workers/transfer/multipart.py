@@ -25,6 +25,7 @@ from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import MD5, read_part
 from workers.transfer.sending import First, Going, PartSender, room
+from workers.transfer.sharing import Sharing
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.strays import abort_recorded
 from workers.transfer.subjects import Subject
@@ -186,7 +187,12 @@ class LargeCopy:
     async def _upload(self, sender: PartSender) -> list[StoredPart]:
         going, stored = sender.going, sender.stored
         plan = going.plan
+        sharing = Sharing(self._context, self._claim, sender)
+        await sharing.begin()
         await sender.send()
+        while len(stored) < plan.count and not self._context.stopping.is_set():
+            await sharing.rest()
+            await sender.send()
         if sender.head is not None:
             self._heads[going.subject.idx] = sender.head
         if len(stored) < plan.count:

@@ -71,6 +71,8 @@ class PartSender:
         self.stored: dict[int, StoredPart] = {}
         self.first: First | None = None
         self.whole: WholeMd5 | None = None
+        # Asked for more when the lanes run dry.
+        self.refill: Callable[[], Awaitable[None]] | None = None
         # What the source said with the latest part.
         self.head: ObjectHead | None = None
 
@@ -88,23 +90,29 @@ class PartSender:
         await together(self._lane() for _ in range(self.lanes))
 
     async def _lane(self) -> None:
-        while self.missing:
+        while await self._any():
             self._lease.check()
             part = await self._part()
             if part is None:
-                return
+                continue
             # What the store has acknowledged is recorded even when the owner cuts us off now.
             if not await asyncio.shield(self._record(part)):
                 raise LeaseLost
             self.stored[part.number] = part
+
+    async def _any(self) -> bool:
+        """Whether there is a part to be sent, and nobody wants us to stop."""
+        if self._context.stopping.is_set():
+            return False
+        if self.refill is not None and len(self.missing) < self.lanes:
+            await self.refill()
+        return bool(self.missing)
 
     async def _part(self) -> StoredPart | None:
         """The next part; None when there is none left, or the work is to stop.
 
         It gets its number with its place in memory: who holds one never waits for a part before it that has none.
         """
-        if self._context.stopping.is_set():
-            return None
         if self.first and self.first.block:
             block, number = self.first.take(), self.missing.popleft()
             async with self.first.held:
