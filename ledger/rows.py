@@ -12,7 +12,7 @@ LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 SPAN_TRIES = 3
 SPAN_OFFERED = f"""x.attempts < {SPAN_TRIES}
   AND EXISTS (SELECT FROM upload u WHERE u.id = x.upload AND u.state = 'open')
-  AND EXISTS (SELECT FROM unit u WHERE u.id = x.unit_id AND u.state <> 'done')"""
+  AND EXISTS (SELECT FROM unit whole WHERE whole.id = x.unit_id AND whole.state <> 'done')"""
 
 # A task `t` that only waits for its objects to be restored: it takes no slot. Units come in the order of their index.
 RESTING = """(t.status = 2 AND t.desired = 'run'

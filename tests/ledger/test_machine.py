@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -64,6 +65,20 @@ class LedgerMachine(RuleBasedStateMachine):
     def _keep(self, held: Held | None) -> None:
         if held is not None:
             self.held.append(held)
+
+    @initialize(far=st.sampled_from(["nowhere", "listed", "shared", "shared"]))
+    def begin(self, far: str) -> None:
+        """Most sequences begin with objects that wait to be done, many where parts of one are sent by others."""
+        if far == "nowhere":
+            return
+        self.pair.promote()
+        self.prepare(split=False)
+        self.claim_range()
+        self.save_page(pick=0, count=6, skips=0, unit=1, last=False)
+        self.claim_unit(large=True)
+        if far == "shared":
+            self.share(pick=0, what=0, first=0)
+            self.claim_span("v")
 
     @rule()
     def promote(self) -> None:
@@ -204,8 +219,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(pick=PICK, idx=st.integers(0, 2), etag=st.sampled_from(["e1", "e2"]))
     def plan_upload(self, pick: int, idx: int, etag: str) -> None:
         held = self._of(Leased.UNIT, pick)
-        if held is None:
-            return
+        if held is not None:
+            self._plan_upload(held, idx, etag)
+
+    def _plan_upload(self, held: Held, idx: int, etag: str) -> None:
         given = (idx, b"key", etag, 100, 16)
         real, own = self.pair.both(
             self.real.plan_upload(held.real, *given), lambda: self.model.plan_upload(held.model, *given)
@@ -238,23 +255,29 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             self.pair.both(self.real.close_upload(real), lambda: self.model.close_upload(own))
 
-    @rule(pick=PICK, idx=st.integers(0, 2), what=st.integers(0, 5), first=st.integers(0, 2))
-    def share(self, pick: int, idx: int, what: int, first: int) -> None:
-        """The owner offers parts, sees what is left of them, and takes some back."""
+    @rule(pick=PICK, what=st.integers(0, 5), first=st.integers(0, 2))
+    def share(self, pick: int, what: int, first: int) -> None:
+        """The owner of an upload, which he begins if there is none, offers parts, or takes some back."""
         held = self._of(Leased.UNIT, pick)
-        if held is None or not held.uploads:
+        if held is None:
+            self._keep(self.pair.claim("unit", large=False))
             return
-        real, own = held.uploads.get(idx) or next(iter(held.uploads.values()))
-        given = (b"from", "v1", [(2 * at + 1, 2 * at + 2) for at in range(first, 3)])
+        if not held.uploads:
+            self._plan_upload(held, 0, "e1")
+        if not held.uploads:
+            return
+        real, own = next(iter(held.uploads.values()))
+        spans = [(2 * at + 1, 2 * at + 2) for at in range(first, 3)]
         if what < 4:
             self.pair.both(
                 self.real.open_upload(held.real, real, "u1"),
                 lambda: self.model.open_upload(held.model, own, "u1"),
             )
             self.pair.both(
-                self.real.share_parts(held.real, real, *given),
-                lambda: self.model.share_parts(held.model, own, *given),
+                self.real.share_parts(held.real, real, b"from", "v1", spans),
+                lambda: self.model.share_parts(held.model, own, b"from", "v1", spans),
             )
+            self._keep(self.pair.claim("span", "w" if what == 3 else "v"))
         else:
             self.pair.both(
                 self.real.take_span(held.real, real), lambda: self.model.take_span(held.model, own)
