@@ -13,6 +13,7 @@ from engine.states import Refused, TaskEvent, TaskStatus, advance
 from ledger.values import (
     Desired,
     Leased,
+    ListHeld,
     RecordClaim,
     RunClaim,
     Tally,
@@ -41,6 +42,8 @@ class Endings(Journal):
         if row is None:
             row = next((one for one in planned if one.lease_until <= self.now()), None)
             row = row or self._planned(task, now_ms, final=finish is not None)
+            if row is None and finish is not None and planned:
+                raise ListHeld
             if row is None:
                 return None
             row.take(claim, worker, self.until())

@@ -21,6 +21,7 @@ from ledger.postgres import PostgresLedger
 from ledger.values import (
     Fence,
     Leased,
+    ListHeld,
     NewSegment,
     OpenWork,
     RangeClaim,
@@ -106,8 +107,8 @@ class Pair:
         for ask in (lambda: self.do(real), model):
             try:
                 answers.append(ask())
-            except JournalError:
-                answers.append(JournalError)
+            except (JournalError, ListHeld) as refusal:
+                answers.append(type(refusal))
         assert shown(answers[0]) == shown(answers[1]), f"real {answers[0]}, model {answers[1]}"
         return answers[0], answers[1]
 
@@ -127,7 +128,7 @@ class Pair:
                 self.task, "w", now_ms, uuid.uuid4(), finish=finish and finish.model
             ),
         )
-        if real is None:
+        if real is None or real is ListHeld:
             return None
         self.both(self._payloads(real), lambda: list(self.model.record_payloads(own)))
         return Held(real, own)
