@@ -102,10 +102,11 @@ class Listing:
         """The spot with all names below `common` sorted."""
         group, origin = Group(), spot.origin
         while True:
-            below = next((at for at, one in enumerate(spot.waiting) if not one.name.startswith(common)), None)
-            await group.add(spot.waiting[:below])
-            if below is not None:
-                return replace(spot, waiting=spot.waiting[below:], group=group, origin=origin)
+            # The store has them side by side; a page that we have sorted may have others between them.
+            await group.add(one for one in spot.waiting if one.name.startswith(common))
+            others = tuple(one for one in spot.waiting if not one.name.startswith(common))
+            if others:
+                return replace(spot, waiting=others, group=group, origin=origin)
             spot = replace(spot, waiting=())
             if spot.marker is None:
                 return replace(spot, group=group, origin=origin)

@@ -81,8 +81,8 @@ def test_a_group_goes_through_its_states_and_adds_up(site: Site, pair: Pair) -> 
         f"group:{group}",
     )
     assert [int(step["status"]) for step in steps] == [1, 2, 6]
-    # A look may come late, but never sees another order.
-    assert seen == [0, 1, 2, 6][-len(seen) :]
+    # A look may come late or miss one, but never sees another order.
+    assert seen == [status for status in (0, 1, 2, 6) if status in seen]
     assert len(seen) > 1
     tasks = site.engine.call("GET", f"/tasks?group_id={group}")["tasks"]
     assert len(tasks) == 3

@@ -261,9 +261,11 @@ class Book:
         """A process that is cut off waits for its pool's patience."""
         left = self._process.cut_until - self._world.loop.time()
         if left > 0:
-            await pause(min(left, PATIENCE))
-            if left > PATIENCE:
+            try:
+                await pause(min(left, PATIENCE))
+            finally:
                 self._estranged()
+            if left > PATIENCE:
                 raise Away
 
     def _unheard(self, effect: Callable[[], Any]) -> None:
@@ -272,7 +274,7 @@ class Book:
         self._committed(effect)
 
     def _estranged(self) -> None:
-        """It has claimed what it does not know of, or could not give back what it has."""
+        """It has claimed what it does not know of, gave up what lasts longer, or could not give it back."""
         self._process.estranged_until = self._world.loop.time() + self._world.plan.lease_seconds
 
     def _committed(self, effect: Callable[[], T]) -> T:

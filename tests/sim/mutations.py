@@ -114,7 +114,7 @@ MUTATIONS = (
         test=FINDINGS + "what_comes_between_the_look_and_the_write_is_not_overwritten"),
     Mutation("no_overwrite overwrites", "P-07", "engine/policy.py", "return _EXISTS", "return Copy(Reason.ABSENT)"),
     Mutation("a newer object is overwritten", "P-07", "engine/policy.py",
-             "source.modified_ms // 1000 > existing.modified_ms // 1000", "source.modified_ms // 1000 > 0"),
+             "newer = ahead > 0 or", "newer = True or"),
     Mutation("another size is the same", "P-08", "engine/policy.py", "if source.size != existing.size:", "if False:"),
     Mutation("the save prefix is forgotten", "P-10", "engine/keys.py", "return save_prefix.encode() + key", "return key"),
     # Uploads

@@ -27,7 +27,7 @@ class Process:
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.cut_until = 0.0
         self.excused_until = 0.0
-        # Until then it may hold a lease without knowing: a call took effect unheard, or could not be made.
+        # Until then it may hold a lease without knowing: a call took effect unheard or late, or could not be made.
         self.estranged_until = 0.0
         self.in_air: dict[str, int] = {}
         self.bytes_in_air = 0

@@ -128,6 +128,13 @@ async def _all(
         after = page.last()
 
 
+@pytest.mark.parametrize("limit", range(1, 8))
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_directory_and_its_siblings_on_two_pages_are_one_group(order: str, limit: int) -> None:
+    names = {name.encode() for name in ("\x01", "-", "a", "aa", "aaa", "b", "\ue000-", "\ue000/", "😀")}
+    assert await _all(Container(names, ORDERS[order], tree=order in TREES), limit) == sorted(names)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @settings(max_examples=150, deadline=None)
 @given(
