@@ -232,16 +232,18 @@ class Book:
         world.step()
         fault = world.weather.ledger()
         await self._reached()
+        seconds = world.ledger_seconds if fault != "late" else world.random.random() * 2
         try:
-            await pause(world.ledger_seconds if fault != "late" else world.random.random() * 2)
+            await pause(seconds)
         except asyncio.CancelledError:
             self._estranged()
             if world.random.random() < 0.5:
                 with suppress(JournalError):
                     self._committed(effect)
             raise
-        if fault == "away":
+        if fault == "away" or seconds > world.plan.lease_seconds / 4:
             self._estranged()
+        if fault == "away":
             raise Away
         if fault == "failed":
             await pause(world.random.random())

@@ -26,6 +26,8 @@ async def run_to_its_end(
         await body
     except LeaseLost:
         log.warning("lease_lost", extra={"fence": str(lease.fence)})
+        # It may be another's that was lost: that of a list, or of a part.
+        await give_back(ledger, lease)
     except Stopped:
         await give_back(ledger, lease)
     except Waiting as waiting:
