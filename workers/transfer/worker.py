@@ -172,6 +172,8 @@ class Worker:
 
     async def _take_one(self, work: OpenWork) -> bool:
         for offer in self._offers:
+            if self._closing:
+                return False
             if offer.there(work) and self._room(offer, work) and await self._take(offer, work.task_id):
                 return True
         return False
