@@ -1,8 +1,11 @@
 """Parts of one upload that several workers send: offered, claimed, taken back, and never of two minds."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from psycopg.rows import DictRow
 
 from ledger import dispatch
 from ledger.postgres import PostgresLedger
@@ -82,6 +85,41 @@ async def test_who_has_the_object_claims_none_of_its_spans(
     ]
     assert await ledger.shared_spans(row) == ()
     assert (await offers(ledger))[0] is False
+
+
+@pytest.mark.parametrize("state", ["intent", "closed"])
+async def test_parts_of_an_upload_that_is_not_open_are_not_shared(
+    ledger: PostgresLedger, claim: UnitClaim, state: str
+) -> None:
+    planned = await ledger.plan_upload(claim, 0, b"into/k", "v1", 35, 5)
+    assert planned is not None
+    if state == "closed":
+        assert await ledger.open_upload(claim, planned, "u1")
+        await ledger.close_upload(planned)
+    assert not await ledger.share_parts(claim, planned, b"k", "", SPANS)
+    assert await ledger.shared_spans(planned) == ()
+
+
+async def test_an_owner_takes_back_spans_of_his_own_upload_only(
+    world: World, ledger: PostgresLedger, claim: UnitClaim
+) -> None:
+    rows = []
+    for idx, spans in enumerate((SPANS[:1], SPANS[1:2])):
+        planned = await ledger.plan_upload(claim, idx, b"into/k", "v1", 35, 5)
+        assert planned is not None
+        assert await ledger.open_upload(claim, planned, f"u{idx}")
+        assert await ledger.share_parts(claim, planned, b"k", "", spans)
+        rows.append(planned)
+    assert [await ledger.take_span(claim, rows[1]) for _ in range(2)] == [PartSpan(5, 6), None]
+    assert await ledger.shared_spans(rows[0]) == SPANS[:1]
+
+
+async def test_a_span_comes_with_the_recorded_parts_of_its_own(
+    ledger: PostgresLedger, claim: UnitClaim, row: UploadRow
+) -> None:
+    assert await ledger.add_parts(claim, row, [part(number) for number in (2, 3, 5, 7)])
+    assert (await taken(ledger, claim.fence.task_id)).span == PartSpan(3, 4, (part(3),))
+    assert await ledger.take_span(claim, row) == PartSpan(5, 6, (part(5),))
 
 
 async def test_what_a_dead_helper_has_recorded_comes_back_with_its_span(
@@ -168,6 +206,50 @@ async def test_nobody_helps_with_an_object_that_has_its_outcome(
     assert await ledger.shared_spans(row) == SPANS
     assert await ledger.claim_span(claim.fence.task_id, HELPER) is None
     assert await offers(ledger) == (False, True, 0)
+
+
+async def test_what_an_earlier_run_offered_is_nobodys(
+    world: World, ledger: PostgresLedger, claim: UnitClaim, row: UploadRow
+) -> None:
+    task_id = claim.fence.task_id
+    await world.pool.execute("INSERT INTO run (task_id, run_no) VALUES (%s, 2)", [task_id])
+    await world.pool.execute("UPDATE task SET run_no = 2 WHERE id = %s", [task_id])
+    assert await ledger.claim_span(task_id, HELPER) is None
+    assert (await offers(ledger))[0] is False
+
+
+class Slow(PostgresLedger):
+    """Something happens between a claim and the look at what it is of."""
+
+    happens: Callable[[], Awaitable[object]]
+
+    async def _claim(self, *given: Any, **more: Any) -> DictRow | None:
+        row = await super()._claim(*given, **more)
+        await self.happens()
+        return row
+
+
+@pytest.mark.parametrize("what", ["closed", "failed"])
+async def test_a_claim_that_crosses_with_the_end_of_its_object_is_given_back(
+    world: World, ledger: PostgresLedger, claim: UnitClaim, row: UploadRow, what: str
+) -> None:
+    slow = Slow(world.pool, lease_seconds=60.0)
+    slow.happens = lambda: ledger.close_upload(row) if what == "closed" else world.finish_unit(claim, "fail")
+    assert await slow.claim_span(claim.fence.task_id, HELPER) is None
+    assert await world.value("SELECT count(*) FROM part_span WHERE state = 'leased'") == 0
+
+
+async def test_who_lost_a_span_neither_ends_nor_returns_it(
+    world: World, ledger: PostgresLedger, claim: UnitClaim, row: UploadRow
+) -> None:
+    dead = await taken(ledger, claim.fence.task_id)
+    await world.expire("part_span")
+    live = await taken(ledger, claim.fence.task_id, "other")
+    assert live.span == dead.span
+    await ledger.end_span(dead)
+    await ledger.return_span(dead)
+    assert await ledger.shared_spans(row) == SPANS
+    assert await ledger.renew([live.fence]) == {live.fence}
 
 
 async def test_a_pause_waits_for_helpers_and_void_leases_are_claimable(
