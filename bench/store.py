@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from bench.flat import Flat, FlatDispatcher
-from tests.storeserver.body import Sink
+from bench.zeros import zeros
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.model import Properties, Version
 from tests.storeserver.server import serve
@@ -60,9 +60,7 @@ class Contents:
 
 
 def _fill(service: Service, bucket: str, objects: Objects) -> None:
-    sink = Sink(service.storage.files, objects.size, sha256=False)
-    sink.feed(bytes(objects.size))
-    body, now = sink.finish(), service.now()
+    body, now = zeros(objects.size), service.now()
     target = service.storage.buckets[bucket]
     etag = body.md5 if objects.size <= UPLOADED_PART else _etag_of_parts(objects.size)
     for number in range(objects.count):

@@ -100,3 +100,17 @@ def test_an_idle_engine_reads_the_first_object_within_a_second(tmp_path: Path) -
         print("create to first GET:", ", ".join(f"{wait * 1000:.0f} ms" for wait in waits))
         # The middle one: the machine may be busy with something else for a moment.
         assert sorted(waits)[2] <= 1.0
+
+
+def test_every_worker_takes_part_within_two_seconds(tmp_path: Path) -> None:
+    holders = "SELECT DISTINCT worker FROM unit WHERE state = 'leased' AND worker IS NOT NULL"
+    with opened(tmp_path, source={"latency_ms": 100}, workers=3) as site:
+        for n in range(24):
+            site.source.put("from", b"large/%02d" % n, b"l" * (33 * MIB))
+        time.sleep(3)
+        site.create(bandwidth_policy=[_window(4 * MIB)])
+        asked_at = time.monotonic()
+        until(lambda: site.rows(holders), lambda found: len(found) == 3, 10)
+        took = time.monotonic() - asked_at
+        print(f"three workers hold units after {took:.2f} s")
+        assert took <= 2.0

@@ -71,7 +71,9 @@ class _Drain(Sink):
 
 
 class Dispatcher:
-    """Turns requests into answers on one service."""
+    """Turns requests into answers on one service. `sink` takes bodies."""
+
+    sink: type[Sink] = Sink
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -93,7 +95,7 @@ class Dispatcher:
             request.sink = _Drain(self._memory, 0, sha256=False)
             return
         files = self.service.storage.files if request.op in _STORES_BODY else self._memory
-        request.sink = Sink(files, expected, sha256=bool(request.content_sha256))
+        request.sink = self.sink(files, expected, sha256=bool(request.content_sha256))
 
     def _admit(self, request: Request) -> None:
         fault = request.fault

@@ -54,6 +54,10 @@ class LedgerBoard:
         """Running tasks with something to claim."""
         return await dispatch.due(self._pool)
 
+    async def workers(self) -> int:
+        """Those with a sign of life."""
+        return await dispatch.live_workers(self._pool)
+
 
 class LedgerOutbox:
     """An `Outbox` over one pool."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import cycle, islice
 from typing import Protocol
 
 from ledger.dispatch import Due
@@ -42,6 +43,10 @@ class Board(Protocol):
 
     async def due(self) -> Sequence[Due]:
         """Running tasks with something to claim now."""
+        ...
+
+    async def workers(self) -> int:
+        """How many live."""
         ...
 
 
@@ -84,7 +89,8 @@ class Dispatcher:
             promoted = await self._board.promote()
             await self._board.expire_waiting()
             due = await self._hints()
-        await self._ring([*promoted, *due])
+        if found := [*promoted, *due]:
+            await self._ring(found)
         return draining
 
     async def _hints(self) -> Sequence[Due]:
@@ -95,6 +101,8 @@ class Dispatcher:
         return await self._board.due()
 
     async def _ring(self, due: Sequence[Due]) -> None:
-        # One ring a task: every worker has a dispatcher, so there are as many rings as workers.
-        for task in sorted(due, key=lambda task: task.priority)[:MOST_RINGS]:
+        # A ring is heard by one worker, the one that has waited longest: all of them are to come, since only who is
+        # awake sees that there is more than others can take.
+        rings = min(MOST_RINGS, max(len(due), await self._board.workers()))
+        for task in islice(cycle(sorted(due, key=lambda task: task.priority)), rings):
             await self._bell.ring(QueueName.of_priority(task.priority).value, task.task_id)
