@@ -1,7 +1,7 @@
 """How an object is cut: parts of a multipart upload, and pieces of a body under a bandwidth limit."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,10 +53,24 @@ def plan_parts(size: int, *, min_part: int, max_part: int, max_parts: int, uploa
         one for one in _USUAL if min_part <= one <= max_part and _divided(size, one) == uploaded <= max_parts
     )
     part_size = next(likely, min(wanted, max_part))
-    count = max(1, _divided(size, part_size))
-    if count > max_parts:
+    plan = plan_of(size, part_size)
+    if plan.count > max_parts:
         raise TooLarge(f"{size} bytes are more than {max_parts} parts of {max_part} bytes")
-    return PartPlan(size, part_size, count)
+    return plan
+
+
+def plan_of(size: int, part_size: int) -> PartPlan:
+    """So many bytes in parts of this size."""
+    return PartPlan(size, part_size, max(1, _divided(size, part_size)))
+
+
+def spans_to_share(missing: Iterable[int], count: int, per_span: int) -> tuple[tuple[int, int], ...]:
+    """(first, last) of the spans in which parts are missing, but for the first of them: that one is kept.
+
+    `count` parts are cut into spans of `per_span` from part 1 on, so what is offered twice is the same span.
+    """
+    places = sorted({(number - 1) // per_span for number in missing})
+    return tuple((place * per_span + 1, min((place + 1) * per_span, count)) for place in places[1:])
 
 
 def parts_of_etag(etag: str) -> int:

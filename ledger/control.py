@@ -9,7 +9,7 @@ from engine.records import LINES_PER_FILE, LISTS_TOGETHER
 from engine.states import TaskStatus
 from engine.windows import parse_policy
 from ledger.leasing import Leasing
-from ledger.rows import AHEAD, FREE, LIVE, RANGE_ORDER, UNIT_ORDER, counted, none, units
+from ledger.rows import AHEAD, FREE, LIVE, RANGE_ORDER, SPAN_OFFERED, UNIT_ORDER, counted, none, units
 from ledger.values import Control, Desired, Fence, Leased, OpenWork, TaskFacts, TaskId
 
 # Counting stops here: more than this is simply "much".
@@ -29,6 +29,8 @@ def _leased(table: str, condition: str, order: str) -> str:
 _RUN_FREE = "r.lease_until <= clock_timestamp()"
 _NO_LIST_HELD = f"""NOT EXISTS (SELECT FROM record x WHERE {_OF_RUN} AND x.state = 'planned'
                                 AND x.lease_until > clock_timestamp())"""
+_SPANS_HELD = f"(SELECT count(*) FROM part_span x WHERE {_OF_RUN} AND {LIVE})"
+_SPAN_OFFERED = f"EXISTS (SELECT FROM part_span x WHERE {_OF_RUN} AND {FREE} AND {SPAN_OFFERED})"
 _ALL_DONE = f"{none('unit', _OPEN, UNIT_ORDER)} AND {none('key_range', _OPEN, RANGE_ORDER)}"
 _RANGES_DONE = none("key_range", _OPEN, RANGE_ORDER)
 # While ranges are open, listing comes first: lists wait until they are some.
@@ -49,9 +51,11 @@ SELECT t.id AS task_id, t.run_no, t.project_id,
        CASE WHEN t.scanner THEN 0 ELSE {counted("unit", f"{_SMALL} AND {FREE}", UNIT_ORDER, SEEN)} END AS units,
        CASE WHEN t.scanner THEN 0 ELSE {counted("unit", f"{_LARGE} AND {FREE}", UNIT_ORDER, SEEN)} END AS large,
        {_leased("key_range", _OPEN, RANGE_ORDER)} + {_leased("unit", _SMALL, UNIT_ORDER)}
-         + {_leased("unit", _LARGE, UNIT_ORDER)} AS leased,
+         + {_leased("unit", _LARGE, UNIT_ORDER)} + {_SPANS_HELD} AS leased,
+       {_SPAN_OFFERED} AS spans,
        NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND ({_LIST_LEFT} OR {_SKIPS_TO_WRITE}) AS record,
-       NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE} AS finish,
+       NOT t.scanner AND r.phase = 'active' AND {_RUN_FREE} AND {_NO_LIST_HELD} AND {_ALL_DONE}
+         AND {_SPANS_HELD} = 0 AS finish,
        CASE WHEN t.scanner THEN {_CUT} ELSE false END AS cut,
        CASE WHEN t.scanner THEN {AHEAD} ELSE false END AS ahead
   FROM task t JOIN run r ON r.task_id = t.id AND r.run_no = t.run_no
@@ -71,6 +75,7 @@ SELECT id, project_id, name, group_id::text AS group_id, region, spec, scanner, 
 _HELD = {
     Leased.UNIT: "SELECT FROM unit WHERE id = %(row)s AND state = 'leased'",
     Leased.RANGE: "SELECT FROM key_range WHERE id = %(row)s AND state = 'leased'",
+    Leased.SPAN: "SELECT FROM part_span WHERE id = %(row)s AND state = 'leased'",
     Leased.RECORD: "SELECT FROM record WHERE id = %(row)s AND state = 'planned'",
     Leased.RUN: "SELECT FROM run WHERE task_id = %(task)s AND run_no = %(run)s AND phase <> 'ended'",
 }

@@ -46,7 +46,7 @@ SELECT id AS task_id, priority FROM promoted ORDER BY priority, queued_at, id"""
 
 DUE = f"""
 SELECT w.task_id, t.priority FROM ({OPEN_WORK}) AS w JOIN task t ON t.id = w.task_id
- WHERE w.prepare OR w.finish OR w.record OR w.cut OR w.ranges + w.units + w.large > 0
+ WHERE w.prepare OR w.finish OR w.record OR w.cut OR w.spans OR w.ranges + w.units + w.large > 0
  ORDER BY t.priority, t.queued_at, t.id"""
 
 DRAINING = """

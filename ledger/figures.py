@@ -32,6 +32,7 @@ _AROUND = text(
     f"SELECT (SELECT count(*) FROM run WHERE claim_id IS NOT NULL AND {_LIVE}) AS run,"
     f" (SELECT count(*) FROM key_range WHERE state = 'leased' AND {_LIVE}) AS key_range,"
     f" (SELECT count(*) FROM unit WHERE state = 'leased' AND {_LIVE}) AS unit,"
+    f" (SELECT count(*) FROM part_span WHERE state = 'leased' AND {_LIVE}) AS part_span,"
     f" (SELECT count(*) FROM record WHERE claim_id IS NOT NULL AND {_LIVE}) AS record,"
     " (SELECT count(*) FROM worker WHERE seen_at > clock_timestamp() - interval '60 seconds') AS workers,"
     " (SELECT count(*) FROM upload WHERE state = 'leaked') AS leaked,"
@@ -49,7 +50,7 @@ async def overview(connection: AsyncConnection) -> Overview:
         tasks={str(row.status): row.n for row in tasks},
         objects={kind: outcomes[kind] for kind in _KINDS},
         bytes={kind: outcomes[f"{kind}_bytes"] for kind in _KINDS},
-        leases={name: around._mapping[name] for name in ("run", "key_range", "unit", "record")},
+        leases={name: around._mapping[name] for name in ("run", "key_range", "unit", "part_span", "record")},
         workers=around.workers,
         leaked_uploads=around.leaked,
         unsent_messages=around.unsent,

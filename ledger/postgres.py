@@ -1,7 +1,6 @@
 """The ledger on Postgres: all that `workers.transfer.ports.Ledger` promises."""
 
 from ledger.checkpoints import Checkpoints
-from ledger.claims import Claims
 from ledger.control import Controls
 from ledger.endpoints import Endpoints
 from ledger.grouping import Grouping
@@ -9,12 +8,13 @@ from ledger.pages import Pages
 from ledger.plans import Plans
 from ledger.records import Records
 from ledger.request_counts import RequestCounts
+from ledger.spans import Spans
 from ledger.sync_endings import SyncEndings
 from ledger.uploads import Uploads
 
 
 class PostgresLedger(
-    Claims,
+    Spans,
     Controls,
     Plans,
     Pages,

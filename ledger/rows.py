@@ -8,6 +8,12 @@ FREE = """((x.state = 'ready' AND x.not_before <= clock_timestamp())
             OR (x.state = 'leased' AND x.lease_until <= clock_timestamp()))"""
 LIVE = "x.state = 'leased' AND x.lease_until > clock_timestamp()"
 
+# A span `x` of parts that anybody may send; what as many tries did not finish is left to the object's owner.
+SPAN_TRIES = 3
+SPAN_OFFERED = f"""x.attempts < {SPAN_TRIES}
+  AND EXISTS (SELECT FROM upload u WHERE u.id = x.upload AND u.state = 'open')
+  AND EXISTS (SELECT FROM unit whole WHERE whole.id = x.unit_id AND whole.state <> 'done')"""
+
 # A task `t` that only waits for its objects to be restored: it takes no slot. Units come in the order of their index.
 RESTING = """(t.status = 2 AND t.desired = 'run'
   AND EXISTS (SELECT FROM run x WHERE x.task_id = t.id AND x.run_no = t.run_no AND x.phase = 'active'

@@ -57,6 +57,7 @@ _LEASED = lazily(
     "SELECT EXISTS (SELECT FROM run WHERE task_id = :id AND claim_id IS NOT NULL AND lease_until > clock_timestamp())"
     " OR EXISTS (SELECT FROM key_range WHERE task_id = :id AND state = 'leased' AND lease_until > clock_timestamp())"
     " OR EXISTS (SELECT FROM unit WHERE task_id = :id AND state = 'leased' AND lease_until > clock_timestamp())"
+    " OR EXISTS (SELECT FROM part_span WHERE task_id = :id AND state = 'leased' AND lease_until > clock_timestamp())"
     " OR EXISTS (SELECT FROM record WHERE task_id = :id AND claim_id IS NOT NULL AND lease_until > clock_timestamp())"
 )
 # Who comes back after his lease has run out must not find it again in a task that is shown as paused.

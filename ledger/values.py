@@ -20,6 +20,7 @@ class Leased(StrEnum):
     RANGE = "key_range"
     UNIT = "unit"
     RECORD = "record"
+    SPAN = "part_span"
 
 
 class TaskKind(StrEnum):
@@ -55,7 +56,8 @@ class OpenWork:
     """What a task offers to claim right now.
 
     `cut`: its group's next task can be made of what it has listed, or its listing is over. `ahead`: that many tasks
-    of its group wait already that listing on would only fill the ledger.
+    of its group wait already that listing on would only fill the ledger. `spans`: parts of a large object whose owner
+    would have them sent by others.
     """
 
     task_id: TaskId
@@ -70,6 +72,7 @@ class OpenWork:
     finish: bool
     cut: bool = False
     ahead: bool = False
+    spans: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,26 @@ class UploadRow:
     state: str
     created_ms: int
     parts: tuple[StoredPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpan:
+    """Parts `first` to `last` of an upload; `stored` are those of them that are recorded."""
+
+    first: int
+    last: int
+    stored: tuple[StoredPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpanClaim:
+    """The right to send a span of an upload, read from `source_key` in its `version` ("": the store names none)."""
+
+    fence: Fence
+    upload: UploadRow
+    source_key: bytes
+    version: str
+    span: PartSpan
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,7 @@ def database_clock_back(site: Installation, rng: Random) -> Iterator[None]:
 def _move_leases(site: Installation, by: str) -> None:
     with site.connect() as connection, connection.transaction():
         for table, held in (("unit", "state = 'leased'"), ("key_range", "state = 'leased'"),
+                            ("part_span", "state = 'leased'"),
                             ("run", "claim_id IS NOT NULL AND lease_until > clock_timestamp()"),
                             ("record", "state = 'planned' AND lease_until > clock_timestamp()")):  # fmt: skip
             connection.execute(f"UPDATE {table} SET lease_until = lease_until {by} WHERE {held}".encode())

@@ -17,6 +17,7 @@ from tests.chaos.installation import LEASE_SECONDS, Installation
 HELD = """
 SELECT claim_id::text AS claim FROM unit WHERE worker = %(worker)s AND state = 'leased' AND claim_id IS NOT NULL
 UNION ALL SELECT claim_id::text FROM key_range WHERE worker = %(worker)s AND state = 'leased' AND claim_id IS NOT NULL
+UNION ALL SELECT claim_id::text FROM part_span WHERE worker = %(worker)s AND state = 'leased' AND claim_id IS NOT NULL
 UNION ALL SELECT claim_id::text FROM run
            WHERE worker = %(worker)s AND claim_id IS NOT NULL AND lease_until > clock_timestamp()
 UNION ALL SELECT claim_id::text FROM record
@@ -24,6 +25,7 @@ UNION ALL SELECT claim_id::text FROM record
 STILL_HELD = """
 SELECT (SELECT count(*) FROM unit WHERE claim_id::text = ANY(%(claims)s) AND lease_until > clock_timestamp())
      + (SELECT count(*) FROM key_range WHERE claim_id::text = ANY(%(claims)s) AND lease_until > clock_timestamp())
+     + (SELECT count(*) FROM part_span WHERE claim_id::text = ANY(%(claims)s) AND lease_until > clock_timestamp())
      + (SELECT count(*) FROM run WHERE claim_id::text = ANY(%(claims)s) AND lease_until > clock_timestamp())
      + (SELECT count(*) FROM record WHERE claim_id::text = ANY(%(claims)s) AND lease_until > clock_timestamp()) AS n"""
 PULSES = "SELECT name FROM worker WHERE seen_at > %(since)s"

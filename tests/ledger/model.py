@@ -158,6 +158,7 @@ class Model(Groups):
             "unit": self.units,
             "key_range": self.ranges,
             "record": self.records,
+            "part_span": self.spans,
         }
         row: Row = tables[table][row_id]
         if row.claim_id is not None and row.lease_until > EPOCH:

@@ -6,20 +6,33 @@ from uuid import UUID
 
 from engine.records import LINES_PER_FILE, LISTS_TOGETHER
 from engine.states import TaskStatus
-from ledger.rows import MOST_AHEAD, MOST_UNCUT
+from ledger.rows import MOST_AHEAD, MOST_UNCUT, SPAN_TRIES
 from ledger.values import (
     Control,
     Desired,
     Fence,
     Leased,
     OpenWork,
+    PartSpan,
     RangeClaim,
     RunClaim,
+    SpanClaim,
     TaskFacts,
     TaskId,
     UnitClaim,
 )
-from tests.ledger.model_rows import EPOCH, Book, GroupRow, RangeRow, RecordRow, RunRow, TaskRow, UnitRow, Work
+from tests.ledger.model_rows import (
+    EPOCH,
+    Book,
+    GroupRow,
+    RangeRow,
+    RecordRow,
+    RunRow,
+    SpanRow,
+    TaskRow,
+    UnitRow,
+    Work,
+)
 
 STOPPABLE = (TaskStatus.MIGRATING, TaskStatus.RETRYING, TaskStatus.PAUSING)
 
@@ -84,9 +97,48 @@ class Claims(Book):
             int(row.decided_at * 1000), row.crash_n, row.crash_idx, int(row.restoring_at * 1000), row.restoring_asks,
         )  # fmt: skip
 
+    def claim_span(self, task_id: TaskId, worker: str, claim: UUID) -> SpanClaim | None:
+        task = self.running(task_id)
+        if task is None:
+            return self._given_back(task_id, claim)
+        rows = list(self.spans_of(task_id, task.run_no))
+        mine = [one for one in rows if self.units[one.unit_id].worker == worker]
+        row = _adopted(rows, claim) or next(
+            (one for one in rows if self.offered(one) and one not in mine), None
+        )
+        if row is None:
+            return None
+        if row.claim_id != claim:
+            row.state, row.attempts = "leased", row.attempts + 1
+            row.take(claim, worker, self.until())
+        upload = self.uploads[row.upload]
+        return SpanClaim(
+            row.fence(Leased.SPAN),
+            upload.shown(parts=False),
+            row.source_key,
+            row.version,
+            self.shown_span(row),
+        )
+
+    def offered(self, row: SpanRow) -> bool:
+        """Whether anybody may send these parts."""
+        wanted = self.uploads[row.upload].state == "open" and self.units[row.unit_id].state != "done"
+        return wanted and row.attempts < SPAN_TRIES and row.free(self.now())
+
+    def shown_span(self, row: SpanRow) -> PartSpan:
+        """With those of its parts that are recorded."""
+        parts = self.uploads[row.upload].parts
+        found = tuple(parts[number] for number in range(row.first, row.last + 1) if number in parts)
+        return PartSpan(row.first, row.last, found)
+
     def _given_back(self, task_id: TaskId, claim: UUID) -> None:
         """A claim that landed before the task was stopped is no claim any more."""
-        tables = ((Leased.UNIT, UnitRow), (Leased.RANGE, RangeRow), (Leased.RUN, RunRow))
+        tables = (
+            (Leased.UNIT, UnitRow),
+            (Leased.RANGE, RangeRow),
+            (Leased.SPAN, SpanRow),
+            (Leased.RUN, RunRow),
+        )
         for row in [one for one in self.leases(task_id) if one.claim_id == claim]:
             for table, kind in tables:
                 if isinstance(row, kind):
@@ -150,7 +202,8 @@ class Claims(Book):
         units = [one for one in self.units_of(task.id, task.run_no) if one.state != "done"]
         free_run = run.lease_until <= now
         active = run.phase == "active" and free_run
-        held = [one for one in (*ranges, *units) if one.state == "leased" and one.lease_until > now]
+        spans = list(self.spans_of(task.id, task.run_no))
+        held = [one for one in (*ranges, *units, *spans) if one.state == "leased" and one.lease_until > now]
         ready = [] if scanner else [one for one in units if one.free(now)]
         return OpenWork(
             task_id=task.id,
@@ -165,13 +218,18 @@ class Claims(Book):
             finish=free_run and self._finishable(task, run),
             cut=scanner and active and (not ranges or self._enough(task)),
             ahead=scanner and self.ahead(task),
+            spans=any(map(self.offered, spans)),
         )
 
     def _finishable(self, task: TaskRow, run: RunRow) -> bool:
-        if task.facts.scanner or run.phase != "active" or self._list_held(task):
+        if task.facts.scanner or run.phase != "active" or self._list_held(task) or self._span_held(task):
             return False
         work: Iterable[Work] = (*self.ranges_of(task.id, task.run_no), *self.units_of(task.id, task.run_no))
         return all(one.state == "done" for one in work)
+
+    def _span_held(self, task: TaskRow) -> bool:
+        spans = self.spans_of(task.id, task.run_no)
+        return any(one.state == "leased" and one.lease_until > self.now() for one in spans)
 
     def _list_held(self, task: TaskRow) -> bool:
         lists = self.records_of(task.id, task.run_no)
@@ -224,7 +282,7 @@ class Claims(Book):
         return task.facts if task else None
 
 
-W = TypeVar("W", RangeRow, UnitRow)
+W = TypeVar("W", RangeRow, UnitRow, SpanRow)
 
 
 def _adopted(rows: Iterable[W], claim: UUID) -> W | None:

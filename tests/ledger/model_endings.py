@@ -272,7 +272,13 @@ class Endings(Journal):
         del self.runs[place]
         self.counters.pop(place, None)
         self.scopes.pop(place, None)
-        tables: tuple[dict[int, Any], ...] = (self.ranges, self.units, self.records, self.segments)
+        tables: tuple[dict[int, Any], ...] = (
+            self.ranges,
+            self.units,
+            self.records,
+            self.segments,
+            self.spans,
+        )
         for table in tables:
             for key in [key for key, one in table.items() if (one.task_id, one.run_no) == place]:
                 del table[key]

@@ -9,13 +9,16 @@ from engine.outcomes import Outcome
 from engine.parts import SINGLE_MAX
 from engine.selection import Scope, just_after
 from ledger.journal import JournalError
+from ledger.rows import SPAN_TRIES
 from ledger.values import (
     Checkpointed,
     ListedPage,
     NewSegment,
     PageSaved,
+    PartSpan,
     RangeClaim,
     RunClaim,
+    SpanClaim,
     StoredPart,
     TaskId,
     UnitClaim,
@@ -29,6 +32,7 @@ from tests.ledger.model_rows import (
     RunRow,
     ScannedPage,
     Segment,
+    SpanRow,
     TaskRow,
     UnitRow,
     Upload,
@@ -304,6 +308,61 @@ class Journal(Claims):
         known = self.uploads.get(row.id)
         if known is not None:
             known.state, known.parts = "closed", {}
+            for span in self._free_spans(row):
+                del self.spans[span.id]
+
+    def share_parts(
+        self, claim: UnitClaim, row: UploadRow, key: bytes, version: str, spans: Sequence[tuple[int, int]]
+    ) -> bool:
+        known = self.uploads.get(row.id)
+        if known is None or self._unit(claim) is None or known.state != "open":
+            return False
+        there = {one.first for one in self._spans(row)}
+        for first, last in spans:
+            if first not in there:
+                number = next(self.ids)
+                self.spans[number] = SpanRow(
+                    id=number, task_id=row.task_id, run_no=known.run_no, unit_id=known.unit_id, upload=row.id,
+                    first=first, last=last, source_key=key, version=version,
+                )  # fmt: skip
+        return True
+
+    def shared_spans(self, row: UploadRow) -> tuple[tuple[int, int], ...]:
+        return tuple((one.first, one.last) for one in self._spans(row))
+
+    def take_span(self, claim: UnitClaim, row: UploadRow) -> PartSpan | None:
+        free = [one for one in self._spans(row) if one.free(self.now())]
+        if self._unit(claim) is None or not free:
+            return None
+        return self.shown_span(self.spans.pop(free[0].id))
+
+    def add_span_parts(self, claim: SpanClaim, parts: Sequence[StoredPart]) -> bool:
+        row = self._span(claim)
+        if row is None or self.uploads[row.upload].state != "open":
+            return False
+        self.uploads[row.upload].parts.update((part.number, part) for part in parts)
+        return True
+
+    def end_span(self, claim: SpanClaim) -> None:
+        row = self._span(claim)
+        if row is not None:
+            del self.spans[row.id]
+
+    def return_span(self, claim: SpanClaim) -> None:
+        row = self._span(claim)
+        if row is not None:
+            row.state, row.attempts = "ready", SPAN_TRIES
+            row.drop()
+
+    def _span(self, claim: SpanClaim) -> SpanRow | None:
+        row = self.row(claim.fence)
+        return row if isinstance(row, SpanRow) and row.state == "leased" else None
+
+    def _spans(self, row: UploadRow) -> list[SpanRow]:
+        return sorted((one for one in self.spans.values() if one.upload == row.id), key=lambda one: one.first)
+
+    def _free_spans(self, row: UploadRow) -> list[SpanRow]:
+        return [one for one in self._spans(row) if one.state == "ready" or one.lease_until <= self.now()]
 
     def open_uploads(self, task_id: TaskId) -> tuple[UploadRow, ...]:
         own = (one for one in self.uploads.values() if one.row.task_id == task_id and one.live)

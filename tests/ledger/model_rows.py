@@ -118,6 +118,18 @@ class UnitRow(Work):
 
 
 @dataclass(slots=True, kw_only=True)
+class SpanRow(Work):
+    """Parts of an upload on offer."""
+
+    unit_id: int
+    upload: int
+    first: int
+    last: int
+    source_key: bytes
+    version: str
+
+
+@dataclass(slots=True, kw_only=True)
 class RecordRow(Row):
     """A list: planned, written or failed."""
 
@@ -252,6 +264,7 @@ class Book:
         self.ranges: dict[int, RangeRow] = {}
         self.units: dict[int, UnitRow] = {}
         self.records: dict[int, RecordRow] = {}
+        self.spans: dict[int, SpanRow] = {}
         self.segments: dict[int, Segment] = {}
         self.uploads: dict[int, Upload] = {}
         self.scopes: dict[tuple[TaskId, int], list[Scope]] = defaultdict(list)
@@ -285,6 +298,10 @@ class Book:
         """Lists of a run."""
         return (one for one in self.records.values() if one.task_id == task_id and one.run_no == run_no)
 
+    def spans_of(self, task_id: TaskId, run_no: int) -> Iterator[SpanRow]:
+        """Spans of a run in the order of their ids."""
+        return (one for one in self.spans.values() if one.task_id == task_id and one.run_no == run_no)
+
     def segments_of(self, task_id: TaskId, run_no: int) -> Iterator[Segment]:
         """Segments of a run that no list has replaced."""
         return (one for one in self.segments.values() if one.task_id == task_id and one.run_no == run_no)
@@ -299,6 +316,8 @@ class Book:
                 found = self.ranges.get(fence.row)
             case Leased.UNIT:
                 found = self.units.get(fence.row)
+            case Leased.SPAN:
+                found = self.spans.get(fence.row)
             case Leased.RECORD:
                 found = self.records.get(fence.row)
         return found if found is not None and found.held_by(fence) else None
@@ -323,7 +342,8 @@ class Book:
         """Rows of a task that somebody holds, whether in time or not."""
         own = (one for one in self.ranges.values() if one.task_id == task_id and one.state == "leased")
         units = (one for one in self.units.values() if one.task_id == task_id and one.state == "leased")
+        spans = (one for one in self.spans.values() if one.task_id == task_id and one.state == "leased")
         lists = (one for one in self.records.values() if one.task_id == task_id and one.state == "planned")
         runs = (one for one in self.runs.values() if one.task_id == task_id and one.lease_until > EPOCH)
-        for rows in (own, units, lists, runs):
+        for rows in (own, units, spans, lists, runs):
             yield from (one for one in rows if one.claim_id is not None)

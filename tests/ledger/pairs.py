@@ -27,6 +27,7 @@ from ledger.values import (
     RangeClaim,
     RecordClaim,
     RunClaim,
+    SpanClaim,
     TaskFacts,
     TaskId,
     UnitClaim,
@@ -57,6 +58,8 @@ def shown(answer: Any) -> Any:
         return replace(answer, fence=NOBODY, decided_ms=0, restoring_ms=0)
     if isinstance(answer, RunClaim | RangeClaim | RecordClaim):
         return replace(answer, fence=NOBODY)
+    if isinstance(answer, SpanClaim):
+        return replace(answer, fence=NOBODY, upload=shown(answer.upload))
     if isinstance(answer, UploadRow):
         return replace(answer, id=0, created_ms=0)
     return answer
@@ -109,11 +112,11 @@ class Pair:
         assert shown(answers[0]) == shown(answers[1]), f"real {answers[0]}, model {answers[1]}"
         return answers[0], answers[1]
 
-    def claim(self, kind: str, **more: Any) -> Held | None:
+    def claim(self, kind: str, worker: str = "w", **more: Any) -> Held | None:
         """One more claim of a kind."""
         ask, model = getattr(self.real, f"claim_{kind}"), getattr(self.model, f"claim_{kind}")
         real, own = self.both(
-            ask(self.task, "w", **more), lambda: model(self.task, "w", uuid.uuid4(), **more)
+            ask(self.task, worker, **more), lambda: model(self.task, worker, uuid.uuid4(), **more)
         )
         return None if real is None else Held(real, own)
 

@@ -13,7 +13,7 @@ from ledger.pool import Pool
 from ledger.postgres import PostgresLedger
 from ledger.sessions import create_engine
 from ledger.values import Leased, TaskId
-from tests.ledger.world import World, segment_of
+from tests.ledger.world import World, page_of, segment_of
 
 
 async def ids(found: list[dispatch.Due]) -> list[TaskId]:
@@ -126,6 +126,17 @@ async def test_every_kind_of_lease_keeps_a_task_pausing(
                 [task],
             )
             await ledger.claim_unit(task, "w", large=False)
+        case Leased.SPAN:
+            page = await ledger.claim_range(task, "w")
+            assert page is not None
+            await ledger.save_page(page, page_of(0, [[0]], last=True))
+            owner = await world.unit_claim(task)
+            row = await ledger.plan_upload(owner, 0, b"k", "e", 35, 5)
+            assert row is not None
+            await ledger.open_upload(owner, row, "u1")
+            await ledger.share_parts(owner, row, b"k", "", [(2, 3)])
+            assert await ledger.claim_span(task, "other") is not None
+            await ledger.release(owner.fence)
         case Leased.RECORD:
             segment = segment_of("skip", [1])
             await pool.execute(

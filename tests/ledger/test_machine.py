@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -64,6 +65,20 @@ class LedgerMachine(RuleBasedStateMachine):
     def _keep(self, held: Held | None) -> None:
         if held is not None:
             self.held.append(held)
+
+    @initialize(far=st.sampled_from(["nowhere", "listed", "shared", "shared"]))
+    def begin(self, far: str) -> None:
+        """Most sequences begin with objects that wait to be done, many where parts of one are sent by others."""
+        if far == "nowhere":
+            return
+        self.pair.promote()
+        self.prepare(split=False)
+        self.claim_range()
+        self.save_page(pick=0, count=6, skips=0, unit=1, last=False)
+        self.claim_unit(large=True)
+        if far == "shared":
+            self.share(pick=0, what=0, first=0)
+            self.claim_span("v")
 
     @rule()
     def promote(self) -> None:
@@ -204,8 +219,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(pick=PICK, idx=st.integers(0, 2), etag=st.sampled_from(["e1", "e2"]))
     def plan_upload(self, pick: int, idx: int, etag: str) -> None:
         held = self._of(Leased.UNIT, pick)
-        if held is None:
-            return
+        if held is not None:
+            self._plan_upload(held, idx, etag)
+
+    def _plan_upload(self, held: Held, idx: int, etag: str) -> None:
         given = (idx, b"key", etag, 100, 16)
         real, own = self.pair.both(
             self.real.plan_upload(held.real, *given), lambda: self.model.plan_upload(held.model, *given)
@@ -237,6 +254,55 @@ class LedgerMachine(RuleBasedStateMachine):
             )
         else:
             self.pair.both(self.real.close_upload(real), lambda: self.model.close_upload(own))
+
+    @rule(pick=PICK, what=st.integers(0, 5), first=st.integers(0, 2))
+    def share(self, pick: int, what: int, first: int) -> None:
+        """The owner of an upload, which he begins if there is none, offers parts, or takes some back."""
+        held = self._of(Leased.UNIT, pick)
+        if held is None:
+            self._keep(self.pair.claim("unit", large=False))
+            return
+        if not held.uploads:
+            self._plan_upload(held, 0, "e1")
+        if not held.uploads:
+            return
+        real, own = next(iter(held.uploads.values()))
+        spans = [(2 * at + 1, 2 * at + 2) for at in range(first, 3)]
+        if what < 4:
+            self.pair.both(
+                self.real.open_upload(held.real, real, "u1"),
+                lambda: self.model.open_upload(held.model, own, "u1"),
+            )
+            self.pair.both(
+                self.real.share_parts(held.real, real, b"from", "v1", spans),
+                lambda: self.model.share_parts(held.model, own, b"from", "v1", spans),
+            )
+            self._keep(self.pair.claim("span", "w" if what == 3 else "v"))
+        else:
+            self.pair.both(
+                self.real.take_span(held.real, real), lambda: self.model.take_span(held.model, own)
+            )
+        self.pair.both(self.real.shared_spans(real), lambda: self.model.shared_spans(own))
+
+    @rule(worker=st.sampled_from(["v", "v", "v", "w"]))
+    def claim_span(self, worker: str) -> None:
+        self._keep(self.pair.claim("span", worker))
+
+    @rule(pick=PICK, what=st.integers(0, 7), number=st.integers(1, 6))
+    def use_span(self, pick: int, what: int, number: int) -> None:
+        held = self._of(Leased.SPAN, pick)
+        if held is None:
+            return
+        if what < 5:
+            parts = [StoredPart(number, f"s{number}", 16, b"m" * 16, 7)]
+            self.pair.both(
+                self.real.add_span_parts(held.real, parts),
+                lambda: self.model.add_span_parts(held.model, parts),
+            )
+        elif what < 7:
+            self.pair.both(self.real.end_span(held.real), lambda: self.model.end_span(held.model))
+        else:
+            self.pair.both(self.real.return_span(held.real), lambda: self.model.return_span(held.model))
 
     @rule(pick=PICK, fine=st.sampled_from([True, True, False]))
     def end_record(self, pick: int, fine: bool) -> None:
@@ -366,13 +432,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def _free(self) -> None:
         """Nobody waits for a delayed claim."""
         task = self.pair.task
-        for table in ("unit", "key_range"):
+        for table in ("unit", "key_range", "part_span"):
             sql = f"UPDATE {table} SET not_before = 'epoch' WHERE task_id = %s"
             self.pair.do(self.pool.execute(sql, [task]))
         for table in ("run", "record"):
             sql = f"UPDATE {table} SET lease_until = 'epoch' WHERE task_id = %s AND claim_id IS NULL"
             self.pair.do(self.pool.execute(sql, [task]))
-        for work in (*self.model.units.values(), *self.model.ranges.values()):
+        for work in (*self.model.units.values(), *self.model.ranges.values(), *self.model.spans.values()):
             work.not_before = EPOCH
         for row in (*self.model.runs.values(), *self.model.records.values()):
             row.lease_until = EPOCH if row.claim_id is None else row.lease_until

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.scale.keys import unchanged_keys
-from tests.scale.large import large_object
+from tests.scale.large import large_object, shared_object
 from tests.scale.ledger import planned
 from tests.scale.pattern import PERIOD, Pattern
 from tests.scale.place import Figure
@@ -25,6 +25,10 @@ def test_the_pattern_repeats_beyond_parts_that_can_be_taken_for_each_other() -> 
 
 def test_a_large_object_survives_three_kills_in_constant_memory(tmp_path: Path) -> None:
     assert missed(large_object(tmp_path, 512 << 20, kills=3)) == []
+
+
+def test_an_object_that_two_workers_send_survives_the_death_of_the_one_that_helps(tmp_path: Path) -> None:
+    assert missed(shared_object(tmp_path, 1280 << 20)) == []
 
 
 def test_unchanged_keys_leave_a_small_ledger_and_lists_written_once(tmp_path: Path) -> None:

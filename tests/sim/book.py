@@ -19,9 +19,11 @@ from ledger.values import (
     NewSegment,
     OpenWork,
     PageSaved,
+    PartSpan,
     RangeClaim,
     RecordClaim,
     RunClaim,
+    SpanClaim,
     StoredPart,
     TaskFacts,
     TaskId,
@@ -136,6 +138,29 @@ class Book:
 
     async def close_upload(self, row: UploadRow) -> None:
         await self._call(partial(self._model.close_upload, row))
+
+    async def claim_span(self, task_id: TaskId, worker: str) -> SpanClaim | None:
+        return await self._call(partial(self._model.claim_span, task_id, worker, self._id()))
+
+    async def share_parts(
+        self, claim: UnitClaim, row: UploadRow, key: bytes, version: str, spans: Sequence[tuple[int, int]]
+    ) -> bool:
+        return await self._call(partial(self._model.share_parts, claim, row, key, version, spans))
+
+    async def shared_spans(self, row: UploadRow) -> tuple[tuple[int, int], ...]:
+        return await self._call(partial(self._model.shared_spans, row))
+
+    async def take_span(self, claim: UnitClaim, row: UploadRow) -> PartSpan | None:
+        return await self._call(partial(self._model.take_span, claim, row))
+
+    async def add_span_parts(self, claim: SpanClaim, parts: Sequence[StoredPart]) -> bool:
+        return await self._call(partial(self._model.add_span_parts, claim, parts))
+
+    async def end_span(self, claim: SpanClaim) -> None:
+        await self._call(partial(self._model.end_span, claim))
+
+    async def return_span(self, claim: SpanClaim) -> None:
+        await self._call(partial(self._model.return_span, claim))
 
     async def record_payloads(self, claim: RecordClaim) -> AsyncIterator[bytes]:
         payloads: Iterator[bytes] = await self._call(partial(self._model.record_payloads, claim))

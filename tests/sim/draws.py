@@ -17,7 +17,7 @@ from engine.spec import (
 )
 from tests.sim.sizes import KEY_BYTES, SINGLE
 
-SIZES = (0, 1, 7, SINGLE - 1, SINGLE, SINGLE + 1, 2 * SINGLE, 2 * SINGLE + 1, 3 * SINGLE + 3)
+SIZES = (0, 1, 7, SINGLE - 1, SINGLE, SINGLE + 1, 2 * SINGLE, 2 * SINGLE + 1, 3 * SINGLE + 3, 7 * SINGLE + 5)
 NAMES = (
     "a", "a/b", "a/b/c", "b", "dir/", "dir/x1", "dir/x2", "dir/x3", "dir/y/1", "dir/y/2", "dir/z\n", "e e", "f%20",
     "log-01", "log-02", "log-03", "log-04", "log-05", "log-05/1", "log-11", "log-12", "n\u00fc", "n\u0075\u0308",

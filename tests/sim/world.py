@@ -37,8 +37,9 @@ from workers.transfer.worker import Worker
 
 PATIENCE = 400.0
 LIMITS = Limits(
-    ranges=2, units=2, large=2, parts=2, runners=3, bytes_in_flight=4 * SINGLE, backlog=3, cut_every=0.0,
-    spread=4, grace=1.0, stale_decision=12.0, flush_every=1.0, flush_count=3,
+    ranges=2, units=2, large=2, parts=2, spans=2, runners=3, bytes_in_flight=4 * SINGLE, backlog=3, cut_every=0.0,
+    spread=4, grace=1.0, stale_decision=12.0, flush_every=1.0, flush_count=3, shared_bytes=3 * SINGLE,
+    span_bytes=2 * SINGLE,
 )  # fmt: skip
 FINAL = (TaskStatus.SUCCEEDED, TaskStatus.FAILED)
 

@@ -1,10 +1,8 @@
 """Copying a large object in parts whose upload any worker can go on with (reliability 3.8)."""
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 from connectors.errors import (
@@ -14,7 +12,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.objects import Block, ByteRange, Guard, ObjectHead, Part, Written
+from connectors.objects import ByteRange, Guard, ObjectHead, Part, Written
 from engine.evidence import multipart_etag
 from engine.failures import Meaning, Operation
 from engine.parts import PartPlan, parts_of_etag, plan_parts
@@ -26,28 +24,15 @@ from workers.transfer.creating import create_upload
 from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import MD5, read_part
+from workers.transfer.sending import First, Going, PartSender, room
+from workers.transfer.sharing import Sharing
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.strays import abort_recorded
 from workers.transfer.subjects import Subject
-from workers.transfer.together import together
 from workers.transfer.verdicts import Contradicted, Landing
 from workers.transfer.whole_md5 import Misread, WholeMd5, md5_of, told_md5
 
 Completed = tuple[Landing, UploadRow]
-
-
-@dataclass(slots=True)
-class First:
-    """The first part, which is read before there is an upload. `held`: its place in memory, until it is sent."""
-
-    held: AsyncExitStack
-    block: Block | None = None
-
-    def take(self) -> Block:
-        """Let go of it; whoever takes it sends it."""
-        block, self.block = self.block, None
-        assert block is not None, "it is sent once"
-        return block
 
 
 class LargeCopy:
@@ -92,10 +77,10 @@ class LargeCopy:
         if row is None:
             row = await self._begun(subject, plan, first)
         told = self._told_md5(subject) if first.block else ""
-        whole = WholeMd5() if told else None
+        sender = self._sender(Going(subject, plan, row), first, whole=bool(told))
         try:
-            stored = await self._upload(subject, plan, row, first, whole)
-            if whole is not None and whole.hexdigest() != told:
+            stored = await self._upload(sender)
+            if sender.whole is not None and sender.whole.hexdigest() != told:
                 raise Misread
             await ready(subject)
             written = await self._complete(subject, row, stored)
@@ -104,9 +89,24 @@ class LargeCopy:
             await self.discard(row)
             raise
         landing = await self._landing(subject, stored, written)
-        if whole is not None:
+        if told:
             return replace(landing, source_md5=told, md5=told), row
         return await self._proven(landing, row, plan), row
+
+    def _sender(self, going: Going, first: First, *, whole: bool) -> PartSender:
+        """For what is missing of an upload of ours."""
+        row, claim = going.row, self._claim
+        sender = PartSender(
+            self._context,
+            self._lease,
+            self._budget,
+            going,
+            lambda part: self._context.ledger.add_parts(claim, row, [part]),
+        )
+        sender.first, sender.whole = first, WholeMd5() if whole else None
+        sender.stored.update((part.number, part) for part in row.parts)
+        sender.expect(range(1, going.plan.count + 1))
+        return sender
 
     def _told_md5(self, subject: Subject) -> str:
         return told_md5(self._context.pair.source.traits, subject, self._heads[subject.idx])
@@ -167,8 +167,9 @@ class LargeCopy:
     async def _begun(self, subject: Subject, plan: PartPlan, first: First) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
-        await first.held.enter_async_context(self._room(plan.part_size))
-        first.block, head = await self._read(subject, *plan.range(1))
+        await first.held.enter_async_context(room(context, self._budget, plan.part_size))
+        first.block, head = await read_part(context, subject, *plan.range(1))
+        self._heads[subject.idx] = head
         planned = await context.ledger.plan_upload(
             self._claim, subject.idx, subject.dst_key, subject.etag, subject.size, plan.part_size
         )
@@ -183,92 +184,20 @@ class LargeCopy:
             raise LeaseLost
         return row
 
-    @asynccontextmanager
-    async def _room(self, length: int) -> AsyncIterator[None]:
-        """A place in memory for so many bytes, when they are of use under the limit."""
-        context = self._context
-        async with context.allowed(length), self._budget.hold(length, context.facts.task_id):
-            yield
-
-    async def _upload(
-        self,
-        subject: Subject,
-        plan: PartPlan,
-        row: UploadRow,
-        first: First,
-        whole: WholeMd5 | None,
-    ) -> list[StoredPart]:
-        stored = {part.number: part for part in row.parts}
-        missing = deque(number for number in range(1, plan.count + 1) if number not in stored)
-        lanes = min(self._context.limits.parts, plan.count)
-        await together(self._lane(subject, plan, row, missing, stored, first, whole) for _ in range(lanes))
+    async def _upload(self, sender: PartSender) -> list[StoredPart]:
+        going, stored = sender.going, sender.stored
+        plan = going.plan
+        sharing = Sharing(self._context, self._claim, sender)
+        await sharing.begin()
+        await sender.send()
+        while len(stored) < plan.count and not self._context.stopping.is_set():
+            await sharing.rest()
+            await sender.send()
+        if sender.head is not None:
+            self._heads[going.subject.idx] = sender.head
         if len(stored) < plan.count:
             raise Stopped
         return [stored[number] for number in range(1, plan.count + 1)]
-
-    async def _lane(
-        self,
-        subject: Subject,
-        plan: PartPlan,
-        row: UploadRow,
-        missing: deque[int],
-        stored: dict[int, StoredPart],
-        first: First,
-        whole: WholeMd5 | None,
-    ) -> None:
-        while missing:
-            self._lease.check()
-            part = await self._part(subject, plan, row, missing, first, whole)
-            if part is None:
-                return
-            # What the store has acknowledged is recorded even when the owner cuts us off now.
-            if not await asyncio.shield(self._context.ledger.add_parts(self._claim, row, [part])):
-                raise LeaseLost
-            stored[part.number] = part
-
-    async def _part(
-        self,
-        subject: Subject,
-        plan: PartPlan,
-        row: UploadRow,
-        missing: deque[int],
-        first: First,
-        whole: WholeMd5 | None,
-    ) -> StoredPart | None:
-        """The next part; None when there is none left, or the work is to stop.
-
-        It gets its number with its place in memory: who holds one never waits for a part before it that has none.
-        """
-        if self._context.stopping.is_set():
-            return None
-        if first.block:
-            block, number = first.take(), missing.popleft()
-            async with first.held:
-                return await self._sent(row, number, block, whole)
-        async with self._room(plan.part_size):
-            if not missing or self._context.stopping.is_set():
-                return None
-            number = missing.popleft()
-            block, _ = await self._read(subject, *plan.range(number))
-            return await self._sent(row, number, block, whole)
-
-    async def _sent(self, row: UploadRow, number: int, block: Block, whole: WholeMd5 | None) -> StoredPart:
-        if whole is not None:
-            await whole.take(number, block.data)
-        context, length = self._context, len(block)
-        self._lease.check()
-        part = await context.destination(
-            self._lease.under(
-                lambda: self._store.put_part(row.dst_key, row.upload_id, number, block, context.pace())
-            ),
-            length,
-        )
-        return StoredPart(number, part.etag, length, block.md5, block.crc64)
-
-    async def _read(self, subject: Subject, start: int, length: int) -> tuple[Block, ObjectHead]:
-        block, head = await read_part(self._context, subject, start, length)
-        self._heads[subject.idx] = head
-        return block, head
 
     async def _complete(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
         """Completed once; an answer that was lost is looked up before anything is repeated."""
@@ -328,7 +257,7 @@ class LargeCopy:
         guard = Guard(written.etag, landing.subject.size, written.version)
         for number in range(1, plan.count + 1):
             start, length = plan.range(number)
-            async with self._room(length):
+            async with room(context, self._budget, length):
                 await context.take("read", length)
                 read = partial(self._store.read, landing.subject.dst_key, guard, ByteRange(start, length))
                 yield (await context.destination(self._lease.under(read), length)).data

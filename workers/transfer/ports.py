@@ -21,9 +21,11 @@ from ledger.values import (
     NewSegment,
     OpenWork,
     PageSaved,
+    PartSpan,
     RangeClaim,
     RecordClaim,
     RunClaim,
+    SpanClaim,
     StoredPart,
     TaskFacts,
     TaskId,
@@ -176,6 +178,40 @@ class WorkLedger(Protocol):
     async def close_upload(self, row: UploadRow) -> None: ...
 
 
+class SpanLedger(Protocol):
+    """Parts of one large object that several workers send."""
+
+    async def share_parts(
+        self, claim: UnitClaim, row: UploadRow, key: bytes, version: str, spans: Sequence[tuple[int, int]]
+    ) -> bool:
+        """The owner of an open upload offers parts of it, read from `key` in its `version`. False: lease lost."""
+        ...
+
+    async def shared_spans(self, row: UploadRow) -> tuple[tuple[int, int], ...]:
+        """First and last part of each span that is left, whoever has it. One is gone when its parts are recorded."""
+        ...
+
+    async def take_span(self, claim: UnitClaim, row: UploadRow) -> PartSpan | None:
+        """The first span that nobody holds becomes the owner's again."""
+        ...
+
+    async def claim_span(self, task_id: TaskId, worker: str) -> SpanClaim | None:
+        """The right to send the parts of a span whose object another worker has."""
+        ...
+
+    async def add_span_parts(self, claim: SpanClaim, parts: Sequence[StoredPart]) -> bool:
+        """Keeps acknowledged parts. False: lease lost, or the upload is open no more."""
+        ...
+
+    async def end_span(self, claim: SpanClaim) -> None:
+        """Its parts are recorded, or nobody wants them any more."""
+        ...
+
+    async def return_span(self, claim: SpanClaim) -> None:
+        """What is left of it is for the object's owner alone."""
+        ...
+
+
 class FinishLedger(Protocol):
     """Records and the end of a run."""
 
@@ -251,6 +287,14 @@ class RequestLedger(Protocol):
 
 
 class Ledger(
-    ClaimLedger, ScanLedger, WorkLedger, FinishLedger, GroupLedger, EndpointLedger, RequestLedger, Protocol
+    ClaimLedger,
+    ScanLedger,
+    WorkLedger,
+    SpanLedger,
+    FinishLedger,
+    GroupLedger,
+    EndpointLedger,
+    RequestLedger,
+    Protocol,
 ):
     """All of it."""

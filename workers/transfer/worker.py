@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.errors import Fatal, StoreError
-from ledger.values import Leased, OpenWork, RangeClaim, RecordClaim, RunClaim, TaskId, TaskKind, UnitClaim
+from ledger.values import (
+    Leased,
+    OpenWork,
+    RangeClaim,
+    RecordClaim,
+    RunClaim,
+    SpanClaim,
+    TaskId,
+    TaskKind,
+    UnitClaim,
+)
 from workers.transfer.board import Board
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
@@ -16,6 +26,7 @@ from workers.transfer.cutting import until_stopped
 from workers.transfer.endings import AGAIN_AFTER, give_back, halt, run_to_its_end
 from workers.transfer.finish import Finish
 from workers.transfer.grouping import make_tasks
+from workers.transfer.helping import SpanWork
 from workers.transfer.leases import Lease, LeaseKeeper
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
@@ -32,7 +43,7 @@ BUSY_TICK = 0.8
 MOST_SURPRISES = 10
 # So many tasks at least have a job of each kind, however slow those of the others are.
 MOST_TASKS = 64
-Claim = RunClaim | RangeClaim | UnitClaim | RecordClaim
+Claim = RunClaim | RangeClaim | UnitClaim | SpanClaim | RecordClaim
 Row = tuple[Leased, TaskId, int, int]
 
 
@@ -240,6 +251,7 @@ class Worker:
             Offer("range", limits.ranges, lambda w: w.ranges > 0, lambda t: ledger.claim_range(t, name), self._scan),
             Offer("large", limits.large, lambda w: w.large > 0,
                   lambda t: ledger.claim_unit(t, name, large=True), self._unit),
+            Offer("span", limits.spans, lambda w: w.spans, lambda t: ledger.claim_span(t, name), self._span),
             Offer("unit", limits.units, lambda w: w.units > 0,
                   lambda t: ledger.claim_unit(t, name, large=False), self._unit),
         )  # fmt: skip
@@ -271,6 +283,10 @@ class Worker:
     async def _unit(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
         assert isinstance(claim, UnitClaim)
         await _KINDS[context.facts.kind].unit(context, lease, claim, self._budget).run()
+
+    async def _span(self, context: TaskContext, lease: Lease, claim: Claim) -> None:
+        assert isinstance(claim, SpanClaim)
+        await SpanWork(context, lease, claim, self._budget).run()
 
 
 def _row(claim: Claim) -> Row:

@@ -15,6 +15,7 @@ from engine.parts import (
     pieces,
     plan_parts,
     quarter_second_piece,
+    spans_to_share,
     stream_part,
 )
 
@@ -137,3 +138,24 @@ def test_parts_of_an_unknown_length_grow_and_end():
         stream_part(10_001, **bounds)
     assert stream_part(1, min_part=32 * MIB, max_part=5 << 30, max_parts=10) == 32 * MIB
     assert stream_part(1, min_part=1, max_part=8 * MIB, max_parts=10) == 8 * MIB
+
+
+@pytest.mark.parametrize(
+    ("missing", "count", "spans"),
+    [
+        (range(1, 11), 10, ((4, 6), (7, 9), (10, 10))),
+        (range(5, 11), 10, ((7, 9), (10, 10))),
+        ((2, 9), 10, ((7, 9),)),
+        ((1, 2, 3), 10, ()),
+        ((), 10, ()),
+    ],
+)
+def test_all_but_the_first_span_with_missing_parts_is_shared(missing, count, spans):
+    assert spans_to_share(missing, count, 3) == spans
+
+
+@given(st.sets(st.integers(1, 200)), st.sets(st.integers(1, 200)), st.integers(1, 20))
+def test_spans_that_are_offered_twice_are_the_same_or_apart(one, other, per_span):
+    both = {*spans_to_share(one, 200, per_span), *spans_to_share(other, 200, per_span)}
+    numbers = [number for first, last in both for number in range(first, last + 1)]
+    assert len(numbers) == len(set(numbers))
