@@ -40,8 +40,8 @@ class Sizes:
     killed: int = 20_000
     repetitions: int = 3
     limit_seconds: int = 15
-    storm_objects: int = 100_000
-    storm_ms: int = 60
+    storm_objects: int = 150_000
+    storm_ms: int = 200
     storm_warm_seconds: int = 10
     storm_seconds: int = 30
     storm_after_seconds: int = 30

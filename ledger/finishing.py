@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 from psycopg.rows import DictRow
 
 from engine.codes import message
-from engine.states import Refused, TaskEvent, TaskStatus, advance
+from engine.states import TaskEvent, TaskStatus, advance
 from ledger.endings import Ending, end
 from ledger.leasing import Leasing
 from ledger.pool import Connection, execute, fetch_one
@@ -20,9 +20,12 @@ NOTHING_FOUND = "TRF.0012"
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FENCE = "r.task_id = %(task)s AND r.run_no = %(run)s AND r.epoch = %(epoch)s AND r.claim_id = %(claim)s"
+# Where nobody plans lists any more (see ledger.records), nobody ends the run.
 RUN = f"""
-SELECT r.phase, r.failed_only, r.base_listed, t.status, t.desired, t.spec
-  FROM run r JOIN task t ON t.id = r.task_id WHERE {_FENCE}"""
+SELECT r.phase, r.failed_only, r.base_listed, t.status, t.spec
+  FROM run r JOIN task t ON t.id = r.task_id
+ WHERE {_FENCE}
+   AND (r.phase = 'ended' OR t.run_no = r.run_no AND t.status IN (2, 7) AND t.desired <> 'halt')"""
 LOCKED_RUN = f"{RUN} AND t.run_no = r.run_no FOR NO KEY UPDATE"
 # What the snapshot unpacked is only added up here: units are closed, so nothing else can have come.
 JOURNAL = """
@@ -51,7 +54,8 @@ class Finishing(Leasing):
         """Ends run and task when nothing is wrong; otherwise nothing changes and `problems` says why.
 
         5 when all succeeded, else 4 with TRF.0004, or TRF.0012 when nothing was found; `failure` (code, message)
-        takes the place of TRF.0004 when no object succeeded. A pause that came too late loses. None: lease lost.
+        takes the place of TRF.0004 when no object succeeded. A pause that came too late loses. None: lease lost, or
+        the task is halted.
         The same call again changes nothing.
         """
         found = await self._verify(claim)
@@ -88,11 +92,7 @@ class Finishing(Leasing):
         ]
         if problems:
             return with_problems(found, problems)
-        try:
-            ending = _ending(claim.fence.task_id, run, _reason(run, found, failure))
-        except Refused as refused:
-            return with_problems(found, [str(refused)])
-        await end(connection, ending)
+        await end(connection, _ending(claim.fence.task_id, run, _reason(run, found, failure)))
         await execute(connection, CLOSE, parameters)
         return found
 
@@ -103,8 +103,6 @@ _NOTHING = Verification(Tally(), Tally(), 0, 0, 0)
 def _ending(task_id: TaskId, run: DictRow, reason: Reason | None) -> Ending:
     before = TaskStatus(run["status"])
     event = TaskEvent.FAILED if reason else TaskEvent.FINISHED
-    if run["desired"] == "halt":
-        raise Refused("", before, event)
     code, text = reason or (None, None)
     return Ending(task_id, before, advance(before, event), code, text, final=True)
 

@@ -9,7 +9,7 @@ from engine.codes import message
 from engine.digest import Digest
 from engine.records import RecordKind, record_key
 from engine.selection import Scope
-from engine.states import Refused, TaskEvent, TaskStatus, advance
+from engine.states import TaskEvent, TaskStatus, advance
 from ledger.values import (
     Desired,
     Leased,
@@ -134,10 +134,19 @@ class Endings(Journal):
         return True
 
     def verify_run(self, claim: RunClaim) -> Verification:
-        run = self.row(claim.fence)
-        if not isinstance(run, RunRow):
+        run = self._ending(claim)
+        if run is None:
             return Verification(Tally(), Tally(), 0, 0, 0, problems=("the lease is lost",))
         return self.recount(run)
+
+    def _ending(self, claim: RunClaim) -> RunRow | None:
+        """The claimed run while it may be ended, and after that."""
+        run = self.row(claim.fence)
+        if not isinstance(run, RunRow):
+            return None
+        task = self.tasks[run.task_id]
+        live = task.status in (TaskStatus.MIGRATING, TaskStatus.PAUSING) and task.desired is not Desired.HALT
+        return run if run.phase == "ended" or (task.run_no == run.run_no and live) else None
 
     def recount(self, run: RunRow) -> Verification:
         """Everything that must be equal at the end of a run."""
@@ -208,26 +217,15 @@ class Endings(Journal):
         return [f"{n} {name}" for name, n in left.items() if n]
 
     def end_run(self, claim: RunClaim, failure: tuple[str, str] | None = None) -> Verification | None:
-        run = self.row(claim.fence)
-        if not isinstance(run, RunRow):
+        run = self._ending(claim)
+        if run is None:
             return None
         found = self.recount(run)
         if found.problems or run.phase == "ended":
             return found
         task = self.tasks[run.task_id]
-        if task.run_no != run.run_no:
-            return None
         reason = self._reason(run, found, failure)
-        event = TaskEvent.FAILED if reason else TaskEvent.FINISHED
-        try:
-            if task.desired is Desired.HALT:
-                raise Refused("", task.status, event)  # as the transition table would
-            after = advance(task.status, event)
-        except Refused as refused:
-            return Verification(
-                found.counted, found.recounted, found.listed, found.listed_bytes, found.ranges_listed,
-                found.gaps, found.digest_equal, (str(refused),),
-            )  # fmt: skip
+        after = advance(task.status, TaskEvent.FAILED if reason else TaskEvent.FINISHED)
         self.end(task, after, reason[0] if reason else None)
         run.phase, run.lease_until = "ended", EPOCH
         return found

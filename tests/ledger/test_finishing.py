@@ -121,13 +121,14 @@ async def test_a_pause_that_comes_too_late_loses(world: World, ledger: PostgresL
     assert await status(world, task) == (5, None)
 
 
-async def test_a_fatal_error_wins_over_the_end(world: World, ledger: PostgresLedger) -> None:
+@pytest.mark.parametrize("written", [True, False], ids=["lists written", "lists unwritten"])
+async def test_a_fatal_error_wins_over_the_end(world: World, ledger: PostgresLedger, written: bool) -> None:
     task = await copied(world, [range(3)])
-    claim = await finisher(world, task)
+    claim = await (finisher(world, task) if written else ledger.claim_finish(task, "f"))
+    assert claim is not None
     await ledger.halt(claim.fence, "TRF.0001", "x")
-    found = await ledger.end_run(claim)
-    assert found is not None
-    assert found.problems
+    assert await ledger.claim_record(task, "f", 1, finish=claim) is None
+    assert await ledger.end_run(claim) is None
     assert (await status(world, task))[0] == 2
 
 

@@ -3,9 +3,8 @@
 import asyncio
 import gc
 import hashlib
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,95 +16,20 @@ from connectors.objects import Block, ByteRange, Guard, ReadAnswer
 from engine.failures import Meaning, Operation
 from engine.spec import ListFile, OverwriteMode, TaskType
 from ledger.dispatch import void_worker
-from ledger.postgres import PostgresLedger
 from ledger.values import (
-    Checkpointed,
-    NewSegment,
-    OpenWork,
-    RangeClaim,
     StoredPart,
     TaskFacts,
     TaskId,
-    UnitClaim,
-    UploadRow,
 )
-from tests.transfer.world import SPEC, LocalStores, NoLimit, RealClock, World, endpoints_of
+from tests.transfer.watching import fail, once, status, watched
+from tests.transfer.world import SPEC, LocalStores, NoLimit, World, endpoints_of
 from workers.transfer import calls, endings, worker
-from workers.transfer.board import Board
 from workers.transfer.limits import Limits
 from workers.transfer.ports import StorePair
 
 MIB = 1 << 20
 LARGE = hashlib.shake_128(b"large").digest(40 * MIB)
 LIMITED = [{"start": "00:00", "end": "23:59", "max_bandwidth": MIB}]
-
-
-class Watched(PostgresLedger):
-    """The real ledger; a test may look on or interfere at some of its calls."""
-
-    on_claimed_unit: Callable[[], Awaitable[None]] | None = None
-    on_claimed_range: Callable[[], None] | None = None
-    on_part: Callable[[StoredPart], None] | None = None
-    before_checkpoint: Callable[[], Awaitable[None]] | None = None
-    after_checkpoint: Callable[[], Awaitable[None]] | None = None
-    units_claimed = 0
-
-    async def claim_unit(self, task_id: TaskId, worker: str, *, large: bool) -> UnitClaim | None:
-        claim = await super().claim_unit(task_id, worker, large=large)
-        if claim is not None:
-            self.units_claimed += 1
-            if self.on_claimed_unit:
-                await self.on_claimed_unit()
-        return claim
-
-    async def claim_range(self, task_id: TaskId, worker: str) -> RangeClaim | None:
-        claim = await super().claim_range(task_id, worker)
-        if claim is not None and self.on_claimed_range:
-            self.on_claimed_range()
-        return claim
-
-    async def add_parts(self, claim: UnitClaim, row: UploadRow, parts: Sequence[StoredPart]) -> bool:
-        if self.on_part:
-            self.on_part(parts[0])
-        return await super().add_parts(claim, row, parts)
-
-    async def checkpoint(
-        self, claim: UnitClaim, seq: int, indexes: Sequence[int], segments: Sequence[NewSegment]
-    ) -> Checkpointed:
-        if self.before_checkpoint:
-            await self.before_checkpoint()
-        answer = await super().checkpoint(claim, seq, indexes, segments)
-        if self.after_checkpoint:
-            await self.after_checkpoint()
-        return answer
-
-
-def watched(world: World, lease_seconds: float = 20.0) -> Watched:
-    """Put a watched ledger into the world."""
-    world.ledger = ledger = Watched(world.pool, lease_seconds=lease_seconds)
-    return ledger
-
-
-def once(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """`act` the first time, nothing afterwards."""
-    left = [act]
-
-    async def maybe() -> None:
-        if left:
-            await left.pop()()
-
-    return maybe
-
-
-async def fail() -> None:
-    raise RuntimeError("the ledger breaks")
-
-
-async def status(world: World, task_id: TaskId) -> int:
-    """The status of a task."""
-    row = await world.pool.fetch_one("SELECT status FROM task WHERE id = %s", [task_id])
-    assert row is not None
-    return int(row["status"])
 
 
 async def reached(world: World, task_id: TaskId, wanted: int, seconds: float) -> bool:
@@ -305,102 +229,6 @@ async def test_the_first_part_leaves_the_memory_when_it_is_sent(world: World) ->
     watched(world).on_part = count
     assert (await world.migrate()).status == 5
     assert held[1:] == [0, 0]
-
-
-class Counted(LocalStores):
-    """Counts how often a task's stores are opened."""
-
-    opened = 0
-
-    async def open(self, facts: TaskFacts) -> StorePair:
-        self.opened += 1
-        return await super().open(facts)
-
-
-async def test_a_task_that_was_started_again_gets_its_new_credentials(world: World) -> None:
-    stores = Counted(world.stores.wire, world.stores.endpoints, world.stores.keys)
-    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
-    task_id = await world.task()
-    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
-    async with board.using(task_id):
-        pass
-    async with board.using(task_id):
-        pass
-    assert stores.opened == 1
-    await _start_again(world, task_id)
-    async with board.using(task_id) as context:
-        assert not context.stopping.is_set()
-    assert stores.opened == 2
-
-
-async def _start_again(world: World, task_id: TaskId) -> None:
-    """Paused and started, between two looks."""
-    await world.pool.execute(
-        "UPDATE task SET version = version + 2, starts = starts + 1 WHERE id = %s", [task_id]
-    )
-
-
-async def test_who_lingers_under_the_keys_of_an_earlier_start_keeps_nobody_from_the_new_ones(
-    world: World,
-) -> None:
-    forgotten: list[StorePair] = []
-
-    class Forgetful(Counted):
-        async def forget(self, pair: StorePair) -> None:
-            forgotten.append(pair)
-
-    stores = Forgetful(world.stores.wire, world.stores.endpoints, world.stores.keys)
-    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
-    task_id = await world.task()
-    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
-    async with board.using(task_id) as lingering:
-        await _start_again(world, task_id)
-        async with board.using(task_id) as fresh:
-            assert lingering.stopping.is_set()
-            assert (fresh.stopping.is_set(), fresh.pair is lingering.pair) == (False, False)
-            await board.refresh()
-            assert not fresh.stopping.is_set()
-        assert forgotten == []
-    assert [pair is lingering.pair for pair in forgotten] == [True]
-    async with board.using(task_id) as kept:
-        assert kept is fresh
-    assert stores.opened == 2
-
-
-async def test_a_new_limit_or_priority_opens_no_stores_again(world: World) -> None:
-    stores = Counted(world.stores.wire, world.stores.endpoints, world.stores.keys)
-    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
-    task_id = await world.task()
-    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
-    async with board.using(task_id):
-        pass
-    await world.pool.execute(
-        """UPDATE task SET version = version + 1, priority = 0,
-                  bandwidth = '[{"start": "00:00", "end": "23:59", "max_bandwidth": 1048576}]' WHERE id = %s""",
-        [task_id],
-    )
-    await board.refresh()
-    async with board.using(task_id) as context:
-        assert context.rate() == 1 << 20
-    assert stores.opened == 1
-
-
-async def test_stores_of_a_task_that_has_ended_are_forgotten(world: World) -> None:
-    forgotten: list[StorePair] = []
-
-    class Forgetful(LocalStores):
-        async def forget(self, pair: StorePair) -> None:
-            forgotten.append(pair)
-
-    stores = Forgetful(world.stores.wire, world.stores.endpoints, world.stores.keys)
-    board = Board(world.ledger, stores, world.throttle, RealClock(), random.Random(1), world.limits)
-    task_id = await world.task()
-    board.see([OpenWork(task_id, 1, "p1", False, 1, 0, 0, 0, False, False)])
-    async with board.using(task_id) as context:
-        pass
-    await world.pool.execute("UPDATE task SET status = 3, version = version + 1 WHERE id = %s", [task_id])
-    await board.refresh()
-    assert [pair is context.pair for pair in forgotten] == [True]
 
 
 @pytest.mark.parametrize("fault", [{"delay_ms": 20_000}, {"status": 503, "code": "SlowDown"}], ids=str)
