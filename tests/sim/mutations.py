@@ -105,7 +105,7 @@ MUTATIONS = (
     _in("any object of our size is ours", "P-01", "copying",
         "if head is None or head.info.size != len(block) or head.info.etag != block.md5.hex():", "if head is None:",
         seeds=1500),
-    _in("every write is called strong", "P-01", "copying", '"weak" if subject.weak else "strong"', '"strong"', seeds=3000),
+    _in("every write is called strong", "P-01", "copying", '"weak" if subject.weak else "strong"', '"strong"', seeds=5000),
     _in("writes are never conditional", "P-07", "subjects",
         "return ABSENT if dst_etag is None else Condition(etag=dst_etag)", "return ANY",
         test=FINDINGS + "what_comes_between_the_look_and_the_write_is_not_overwritten"),
