@@ -6,11 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 STOP_SECONDS = 30
+
+
+class Busy(RuntimeError):
+    """The API asks to be called again later: Postgres is away, say."""
 
 
 class Engine:
@@ -91,5 +96,6 @@ class Engine:
         finally:
             connection.close()
         if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {content.decode()}")
+            kind = Busy if answer.status == HTTPStatus.SERVICE_UNAVAILABLE else RuntimeError
+            raise kind(f"{method} {path}: {answer.status} {content.decode()}")
         return answer.headers, json.loads(content) if content else None

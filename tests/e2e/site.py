@@ -12,7 +12,7 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.running import Engine
+from tests.running import Busy, Engine
 from tests.storeserver.config import Account, StoreConfig
 from tests.storeserver.process import ServerProcess
 
@@ -54,9 +54,16 @@ class Site:
         return found
 
     def wait(self, task_id: int, *statuses: int, seconds: float = 60.0) -> dict[str, Any]:
-        """The task once it has one of these statuses (4 or 5 when none is named)."""
+        """The task once it has one of these statuses (4 or 5 when none is named); busy means not yet."""
         wanted = statuses or (4, 5)
-        return until(lambda: self.task(task_id), lambda task: task["status"] in wanted, seconds)
+
+        def shown() -> dict[str, Any]:
+            try:
+                return self.task(task_id)
+            except Busy as busy:
+                return {"status": None, "error": str(busy)}
+
+        return until(shown, lambda task: task["status"] in wanted, seconds)
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What the ledger holds."""

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.e2e.site import Site, opened, until
 
@@ -61,20 +62,23 @@ def test_what_a_deleted_task_left_open_is_shown_and_swept_by_the_next_task_of_th
         assert site.rows("SELECT state FROM upload WHERE state <> 'closed'") == []
 
 
-def test_an_object_that_kills_every_worker_fails_alone(tmp_path: Path) -> None:
-    """Whoever asks for it dies, as if its bytes ended the process."""
-    with opened(tmp_path) as site:
+@pytest.mark.parametrize("size", [200, 40 << 20], ids=["small", "large"])
+def test_an_object_that_kills_every_worker_fails_alone(tmp_path: Path, size: int) -> None:
+    """Whoever asks for it dies, as if its bytes ended the process; another is under way beside it whenever it may."""
+    with opened(tmp_path, workers=1) as site:
         for n in range(60):
-            site.source.put("from", b"%02d" % n, b"%02d" % n * 100)
+            site.source.put("from", b"%02d" % n, b"%02d" % n * (size // 2 if n == 30 else 100))
         site.source.faults.add(op="get", key="30", delay_ms=3_600_000)
+        site.source.faults.add(op="get", key="31", delay_ms=2_000)
         task_id = site.create()
         deaths = 0
 
         def ended() -> bool:
             nonlocal deaths
-            (fault,) = site.source.faults.all()
+            (fault,) = (one for one in site.source.faults.all() if one["key"] == "30")
             if fault["acted"] > deaths:
                 deaths = fault["acted"]
+                time.sleep(1)
                 for one in site.rows(
                     "SELECT DISTINCT worker FROM unit WHERE state = 'leased' AND worker IS NOT NULL"
                 ):

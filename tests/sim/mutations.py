@@ -88,7 +88,7 @@ MUTATIONS = (
     _in("nobody says which object he is at", "F57", "units",
         "if not await self._context.ledger.mark_current(claim, idx):", "if False:", seeds=1000),
     _in("a suspect is tried with others beside it", "F57", "units",
-        "alone = suspect and claim.crashes == MOST_CRASHES - 1 and not claim.large", "alone = False", seeds=8000),
+        "alone = suspect and claim.crashes == MOST_CRASHES - 1", "alone = False", seeds=12000),
     # Reading
     _in("reads take any version", "P-03", "subjects", "return Guard(self.etag, self.size, self.version)",
         'return Guard("", self.size)'),

@@ -139,10 +139,11 @@ async def test_thousands_of_keys_are_listed_in_ranges_that_split_themselves(worl
 async def test_who_is_busy_cuts_a_range_for_workers_that_have_none(world: World) -> None:
     for n in range(8_000):
         world.source.put("from", b"flat-%08d" % n, b"")
-    world.source.settings(latency_ms=150)
+        world.destination.put("into", b"flat-%08d" % n, b"")
+    world.source.faults.add(op="list", delay_ms=200)
     world.stores.alive, world.limits = 2, replace(world.limits, ranges=1, cut_every=0.0)
     ended = await world.migrate(workers=2)
-    assert (ended.status, ended.tally()) == (5, (8_000, 8_000, 0, 0))
+    assert (ended.status, ended.tally()) == (5, (8_000, 0, 8_000, 0))
     assert await world.pool.fetch_all("SELECT 1 FROM key_range OFFSET 2") != []
 
 

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from connectors.capabilities import SourceStore
 from connectors.errors import Fatal
-from connectors.objects import Block, ByteRange, Guard, ReadAnswer
+from connectors.objects import Block
 from engine.failures import Meaning, Operation
 from engine.spec import ListFile, OverwriteMode, TaskType
-from ledger.dispatch import void_worker
 from ledger.values import (
     StoredPart,
     TaskFacts,
@@ -328,29 +326,6 @@ async def test_pauses_are_no_failed_attempts(world: World, monkeypatch: pytest.M
     assert (ended.status, ended.tally(), ledger.units_claimed) == (5, (1, 1, 0, 0), 3), ended.row
 
 
-async def test_a_part_that_arrives_ends_a_row_of_crashes(world: World) -> None:
-    task_id = await world.task()
-    await world.pool.execute("UPDATE run SET phase = 'active'")
-    await world.pool.execute(
-        "INSERT INTO unit (task_id, run_no, page_no, chunk_no, manifest, n, bytes, large, done, crash_n, crash_idx)"
-        " VALUES (%s, 1, 0, 0, '', 1, 0, true, B'0', 2, 0)",
-        [task_id],
-    )
-    claim = await world.ledger.claim_unit(task_id, "w", large=True)
-    assert claim is not None
-    assert claim.crashes == 2
-    assert await world.ledger.mark_current(claim, 0)
-    row = await world.ledger.plan_upload(claim, 0, b"key", "etag", 40 * MIB, 16 * MIB)
-    assert row is not None
-    assert await world.ledger.open_upload(claim, row, "id")
-    parts = [StoredPart(number, "e", 16 * MIB, bytes(16), 1) for number in range(1, 9)]
-    assert all(await asyncio.gather(*(world.ledger.add_parts(claim, row, [part]) for part in parts)))
-    await void_worker(world.pool, "w")
-    again = await world.ledger.claim_unit(task_id, "w", large=True)
-    assert again is not None
-    assert again.crashes == 1
-
-
 async def test_a_list_with_thousands_of_equal_lines_is_counted_line_by_line(world: World) -> None:
     world.source.put("from", b"a", b"x")
     world.source.put("from", b"b", b"x")
@@ -384,49 +359,3 @@ async def test_an_unconditional_write_is_called_weak(world: World) -> None:
     ended = await world.migrate(replace(SPEC, overwrite=OverwriteMode.FULL_OVERWRITE))
     assert ended.status == 5
     assert world.records("success")[0].endswith(b"(weak)")
-
-
-class Breaking:
-    """A source over one key of which its connector breaks."""
-
-    def __init__(self, store: SourceStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def read(self, key: bytes, guard: Guard, part: ByteRange | None = None) -> ReadAnswer:
-        if key == b"a":
-            raise ValueError("nobody thought of this")
-        return await self._store.read(key, guard, part)
-
-
-class BreakingStores(LocalStores):
-    """Stores with such a source."""
-
-    async def open(self, facts: TaskFacts) -> StorePair:
-        pair = await super().open(facts)
-        return replace(pair, source=Breaking(pair.source))
-
-
-async def test_an_object_over_which_the_unit_breaks_fails_alone(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "AGAIN_AFTER", 0.05)
-    world.source.put("from", b"a", b"x")
-    world.source.put("from", b"b", b"x")
-    world.stores = BreakingStores(world.stores.wire, world.stores.endpoints, world.stores.keys)
-    ended = await world.migrate()
-    assert (ended.status, ended.code, ended.tally()) == (4, "TRF.0004", (2, 1, 0, 1)), ended.row
-    assert world.records("failed")[0].startswith(b"CRASHES_WORKER\t")
-
-
-async def test_a_unit_whose_owners_were_lost_twice_goes_on_alone_for_a_while_only(world: World) -> None:
-    """A long outage of the database ends leases as crashes do; no object of the unit is to blame."""
-    await world.pool.execute("ALTER TABLE unit ALTER COLUMN crash_n SET DEFAULT 2")
-    for n in range(300):
-        world.source.put("from", b"%03d" % n, b"x")
-    world.source.faults.add(op="get", delay_ms=30)
-    ended = await world.migrate()
-    assert (ended.status, ended.tally()) == (5, (300, 300, 0, 0))
-    assert world.source.service.recorder.most_in_flight > 8

@@ -21,7 +21,6 @@ from engine.outcomes import Outcome, OutcomeKind
 from engine.parts import SINGLE_MAX, TooLarge
 from engine.policy import Rule
 from ledger.values import UnitClaim, UploadRow
-from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.decisions import Decider
 from workers.transfer.endpoint import measure
@@ -30,6 +29,7 @@ from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
 from workers.transfer.reading import read_whole
 from workers.transfer.restoring import Restoring
+from workers.transfer.room import Room
 from workers.transfer.subjects import Subject
 from workers.transfer.suspicion import check_keys
 from workers.transfer.url_lists import KeyTurns, check_length, check_line
@@ -46,14 +46,14 @@ class Copier:
 
     rounds = 3
 
-    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, room: Room) -> None:
         self._context = context
         self._lease = lease
-        self._budget = budget
+        self._room = room
         self._decider = Decider(context, claim.decided_ms)
-        self._large = LargeCopy(context, lease, claim, budget)
+        self._large = LargeCopy(context, lease, claim, room)
         self._restoring = Restoring(context, claim)
-        self._streams = StreamCopy(context, lease, claim, budget)
+        self._streams = StreamCopy(context, lease, claim, room)
         self._turns = KeyTurns()
         # Closed once their outcomes are journalled: until then their parts tell what stands at their keys.
         self.completed: list[UploadRow] = []
@@ -145,8 +145,7 @@ class Copier:
             return await self._once_streamed(subject)
         if subject.size > SINGLE_MAX:
             return await self._once_large(subject)
-        held = max(subject.size, 1 << 12)
-        async with self._context.allowed(subject.size), self._budget.hold(held, self._context.facts.task_id):
+        async with self._room.memory(subject.idx, subject.size, max(subject.size, 1 << 12)):
             landing = await self._small(subject)
         return self._succeeded(subject, landing, weigh(self._context, landing))
 

@@ -10,6 +10,7 @@ from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.cutting import until_stopped
 from workers.transfer.leases import Lease
+from workers.transfer.room import Room
 from workers.transfer.sending import Going, PartSender
 from workers.transfer.signals import Stopped
 from workers.transfer.subjects import Subject
@@ -30,7 +31,7 @@ class SpanWork:
         self._claim = claim
         row, span = claim.upload, claim.span
         going = Going(_subject(claim), plan_of(row.src_size, row.part_size), row)
-        self._sender = PartSender(context, lease, budget, going, self._record)
+        self._sender = PartSender(context, lease, Room(context, budget), going, self._record)
         self._sender.stored.update((part.number, part) for part in span.stored)
         self._sender.expect(range(span.first, span.last + 1))
 

@@ -18,13 +18,13 @@ from engine.failures import Meaning, Operation
 from engine.parts import PartPlan, parts_of_etag, plan_parts
 from engine.sums import combine_crc64
 from ledger.values import StoredPart, UnitClaim, UploadRow
-from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.creating import create_upload
 from workers.transfer.leases import Lease
 from workers.transfer.options import write_options
 from workers.transfer.reading import MD5, read_part
-from workers.transfer.sending import First, Going, PartSender, room
+from workers.transfer.room import Room
+from workers.transfer.sending import First, Going, PartSender
 from workers.transfer.sharing import Sharing
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.strays import abort_recorded
@@ -38,11 +38,11 @@ Completed = tuple[Landing, UploadRow]
 class LargeCopy:
     """Uploads in parts for the objects of one unit."""
 
-    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
+    def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, room: Room) -> None:
         self._context = context
         self._lease = lease
         self._claim = claim
-        self._budget = budget
+        self._room = room
         self._store = context.pair.destination
         # What the source says of each object, by its place in the unit, as the answers to its reads tell it.
         self._heads: dict[int, ObjectHead] = {}
@@ -95,18 +95,19 @@ class LargeCopy:
 
     def _sender(self, going: Going, first: First, *, whole: bool) -> PartSender:
         """For what is missing of an upload of ours."""
-        row, claim = going.row, self._claim
-        sender = PartSender(
-            self._context,
-            self._lease,
-            self._budget,
-            going,
-            lambda part: self._context.ledger.add_parts(claim, row, [part]),
-        )
+        row = going.row
+        record = partial(self._record, going.subject.idx, row)
+        sender = PartSender(self._context, self._lease, self._room, going, record)
         sender.first, sender.whole = first, WholeMd5() if whole else None
         sender.stored.update((part.number, part) for part in row.parts)
         sender.expect(range(1, going.plan.count + 1))
         return sender
+
+    async def _record(self, idx: int, row: UploadRow, part: StoredPart) -> bool:
+        if not await self._context.ledger.add_parts(self._claim, row, [part]):
+            return False
+        await self._room.headway(idx)
+        return True
 
     def _told_md5(self, subject: Subject) -> str:
         return told_md5(self._context.pair.source.traits, subject, self._heads[subject.idx])
@@ -167,7 +168,7 @@ class LargeCopy:
     async def _begun(self, subject: Subject, plan: PartPlan, first: First) -> UploadRow:
         """A new upload, its id recorded before a part is sent. The first part's answer tells what travels along."""
         context = self._context
-        await first.held.enter_async_context(room(context, self._budget, plan.part_size))
+        await first.held.enter_async_context(self._room.memory(subject.idx, plan.part_size))
         first.block, head = await read_part(context, subject, *plan.range(1))
         self._heads[subject.idx] = head
         planned = await context.ledger.plan_upload(
@@ -201,6 +202,10 @@ class LargeCopy:
 
     async def _complete(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
         """Completed once; an answer that was lost is looked up before anything is repeated."""
+        async with self._room.turn(subject.idx):
+            return await self._completed(subject, row, stored)
+
+    async def _completed(self, subject: Subject, row: UploadRow, stored: list[StoredPart]) -> Written:
         context = self._context
         parts = [Part(part.number, part.etag, part.size, part.crc64) for part in stored]
         self._lease.check()
@@ -257,7 +262,7 @@ class LargeCopy:
         guard = Guard(written.etag, landing.subject.size, written.version)
         for number in range(1, plan.count + 1):
             start, length = plan.range(number)
-            async with room(context, self._budget, length):
+            async with self._room.memory(landing.subject.idx, length):
                 await context.take("read", length)
                 read = partial(self._store.read, landing.subject.dst_key, guard, ByteRange(start, length))
                 yield (await context.destination(self._lease.under(read), length)).data

@@ -1,4 +1,4 @@
-"""Small objects side by side, or one suspect alone, in one process: whose death then has one cause."""
+"""Who may be at work beside a suspect in one process: nobody, so that a death then has one cause."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class Quarantine:
-    """Shared by all tasks of a process. Large objects stay outside: they would hold up everything else for hours."""
+    """Shared by all tasks of a process. What is inside ends soon: a small object, or one part of a large one."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -14,20 +14,24 @@ class Quarantine:
         self._empty.set()
         self._suspect = asyncio.Lock()
 
-    @asynccontextmanager
-    async def beside_others(self) -> AsyncIterator[None]:
+    async def enter(self) -> None:
         """Wait while a suspect is at work, or waits for its turn."""
         if self._suspect.locked():
             async with self._suspect:
-                self._enter()
+                self.enter_now()
         else:
-            self._enter()
-        try:
-            yield
-        finally:
-            self._inside -= 1
-            if not self._inside:
-                self._empty.set()
+            self.enter_now()
+
+    def enter_now(self) -> None:
+        """For the suspect's own parts, whose turn it is."""
+        self._inside += 1
+        self._empty.clear()
+
+    def leave(self) -> None:
+        """The end of what has entered."""
+        self._inside -= 1
+        if not self._inside:
+            self._empty.set()
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -35,7 +39,3 @@ class Quarantine:
         async with self._suspect:
             await self._empty.wait()
             yield
-
-    def _enter(self) -> None:
-        self._inside += 1
-        self._empty.clear()

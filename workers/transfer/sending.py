@@ -2,18 +2,18 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from connectors.objects import Block, ObjectHead
 from engine.parts import PartPlan
 from ledger.values import StoredPart, UploadRow
-from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
 from workers.transfer.reading import read_part
+from workers.transfer.room import Room
 from workers.transfer.signals import LeaseLost
 from workers.transfer.subjects import Subject
 from workers.transfer.together import together
@@ -46,25 +46,16 @@ class Going:
     row: UploadRow
 
 
-@asynccontextmanager
-async def room(context: TaskContext, budget: ByteBudget, length: int) -> AsyncIterator[None]:
-    """A place in memory for so many bytes, when they are of use under the limit."""
-    async with context.allowed(length), budget.hold(length, context.facts.task_id):
-        yield
-
-
 class PartSender:
     """Sends the parts in `missing`; those that are recorded are in `stored`.
 
     `first` is sent from memory; `whole` takes in every part in its order.
     """
 
-    def __init__(
-        self, context: TaskContext, lease: Lease, budget: ByteBudget, going: Going, record: Record
-    ) -> None:
+    def __init__(self, context: TaskContext, lease: Lease, room: Room, going: Going, record: Record) -> None:
         self._context = context
         self._lease = lease
-        self._budget = budget
+        self._room = room
         self._record = record
         self.going = going
         self.missing: deque[int] = deque()
@@ -118,7 +109,7 @@ class PartSender:
             async with self.first.held:
                 return await self._sent(number, block)
         plan = self.going.plan
-        async with room(self._context, self._budget, plan.part_size):
+        async with self._room.memory(self.going.subject.idx, plan.part_size):
             if not self.missing or self._context.stopping.is_set():
                 return None
             number = self.missing.popleft()

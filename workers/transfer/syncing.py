@@ -28,7 +28,7 @@ class SyncUnit(UnitWork):
 
     def __init__(self, context: TaskContext, lease: Lease, claim: UnitClaim, budget: ByteBudget) -> None:
         super().__init__(context, lease, claim, budget)
-        self._copier = SyncCopier(context, lease, claim, budget)
+        self._copier = SyncCopier(context, lease, claim, self._room)
 
     async def _ask_the_bucket(self) -> None:
         """Whatever it would answer, the next event is tried again."""

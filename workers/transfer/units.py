@@ -8,6 +8,7 @@ from typing import Protocol
 
 from engine.manifest import Entry, decode
 from engine.outcomes import Outcome, OutcomeKind
+from engine.parts import SINGLE_MAX
 from ledger.values import UnitClaim, UploadRow
 from workers.transfer.budget import ByteBudget
 from workers.transfer.context import TaskContext
@@ -16,6 +17,7 @@ from workers.transfer.cutting import until_stopped
 from workers.transfer.journal import Journal
 from workers.transfer.leases import Lease
 from workers.transfer.restoring import Restoring
+from workers.transfer.room import Room
 from workers.transfer.signals import LeaseLost, Stopped, Waiting
 from workers.transfer.together import together
 
@@ -51,7 +53,8 @@ class UnitWork:
         self._lease = lease
         self._claim = claim
         self._journal = Journal(context, claim)
-        self._copier: ObjectWork = Copier(context, lease, claim, budget)
+        self._room = Room(context, budget)
+        self._copier: ObjectWork = Copier(context, lease, claim, self._room)
 
     async def run(self) -> None:
         """Until every object has its outcome; what is done is journalled first.
@@ -118,7 +121,7 @@ class UnitWork:
 
     async def _one(self, idx: int, entry: Entry) -> bool:
         """One object to its outcome; whether the bucket itself is to be asked afterwards."""
-        async with nullcontext() if self._claim.large else self._context.quarantine.beside_others():
+        async with self._room.whole(idx) if 0 <= entry.size <= SINGLE_MAX else nullcontext():
             return await self._decided(idx, entry)
 
     async def _isolated(self, idx: int, entry: Entry) -> bool:
@@ -129,8 +132,8 @@ class UnitWork:
         claim, suspect = self._claim, self._claim.suspect == idx
         if suspect and claim.crashes >= MOST_CRASHES:
             return self._noted(self._poison(idx, entry, f"{claim.crashes} workers died over it"))
-        alone = suspect and claim.crashes == MOST_CRASHES - 1 and not claim.large
-        async with self._context.quarantine.alone() if alone else nullcontext():
+        alone = suspect and claim.crashes == MOST_CRASHES - 1
+        async with self._room.alone(idx) if alone else nullcontext():
             await self._journal.flush()
             if not await self._context.ledger.mark_current(claim, idx):
                 raise LeaseLost

@@ -121,7 +121,7 @@ class StreamCopy(LargeCopy):
     async def _from(self, source: FrontToBack, subject: Subject, ready: Ready, put: Put) -> Streamed:
         n = self._part_size(subject, 1)
         options = await write_options(self._context, subject, source.head)
-        async with self._context.allowed(n), self._budget.hold(n, self._context.facts.task_id):
+        async with self._room.memory(subject.idx, n):
             block, over = await source.block(n)
             if over:
                 self._check(source)
@@ -133,7 +133,7 @@ class StreamCopy(LargeCopy):
                 return Streamed(replace(landing, whole=source.framed), len(block))
             row = await self._open(subject, n, options)
             try:
-                stored = [await self._send(row, 1, block)]
+                stored = [await self._send(subject, row, 1, block)]
             except StoreError:
                 await self.discard(row)
                 raise
@@ -152,9 +152,9 @@ class StreamCopy(LargeCopy):
                 raise Stopped
             number = len(stored) + 1
             n = self._part_size(subject, number)
-            async with self._context.allowed(n), self._budget.hold(n, self._context.facts.task_id):
+            async with self._room.memory(subject.idx, n):
                 block, over = await source.block(n)
-                stored.append(await self._send(row, number, block))
+                stored.append(await self._send(subject, row, number, block))
         self._check(source)
         await ready(subject)
         whole = replace(subject, size=source.received)
@@ -177,7 +177,7 @@ class StreamCopy(LargeCopy):
             raise LeaseLost
         return replace(planned, upload_id=upload_id, state="open")
 
-    async def _send(self, row: UploadRow, number: int, block: Block) -> StoredPart:
+    async def _send(self, subject: Subject, row: UploadRow, number: int, block: Block) -> StoredPart:
         context = self._context
         self._lease.check()
         part = await context.destination(
@@ -185,7 +185,7 @@ class StreamCopy(LargeCopy):
             len(block),
         )
         stored = StoredPart(number, part.etag, len(block), block.md5, block.crc64)
-        if not await context.ledger.add_parts(self._claim, row, [stored]):
+        if not await self._record(subject.idx, row, stored):
             raise LeaseLost
         return stored
 

@@ -1,0 +1,92 @@
+"""Where the objects of one unit find their place in a process: among others or alone, under the limit, in memory.
+
+In this order, so that who waits for his turn holds nothing that another needs to come to his end.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from types import TracebackType
+
+from workers.transfer.budget import ByteBudget
+from workers.transfer.context import TaskContext
+from workers.transfer.quarantine import Quarantine
+
+
+class Room:
+    """Objects are named by their place in the unit."""
+
+    def __init__(self, context: TaskContext, budget: ByteBudget) -> None:
+        self._context = context
+        self._budget = budget
+        self._whole: set[int] = set()
+        self._alone: int | None = None
+        self._held = AsyncExitStack()
+
+    def whole(self, idx: int) -> "Turn":
+        """A small object: inside from its beginning to its end, with all that it does."""
+        return Turn(self._context.quarantine, idx, self._whole)
+
+    def turn(self, idx: int) -> AbstractAsyncContextManager[None]:
+        """One step of an object, unless it is inside as a whole."""
+        return nullcontext() if idx in self._whole else self._step(idx)
+
+    @asynccontextmanager
+    async def _step(self, idx: int) -> AsyncIterator[None]:
+        quarantine = self._context.quarantine
+        if idx == self._alone:
+            quarantine.enter_now()
+        else:
+            await quarantine.enter()
+        try:
+            yield
+        finally:
+            quarantine.leave()
+
+    @asynccontextmanager
+    async def memory(self, idx: int, n: int, held: int | None = None) -> AsyncIterator[None]:
+        """A step that moves `n` bytes and keeps `held` in memory meanwhile (`n` if not told)."""
+        context = self._context
+        async with (
+            self.turn(idx),
+            context.allowed(n),
+            self._budget.hold(n if held is None else held, context.facts.task_id),
+        ):
+            yield
+
+    @asynccontextmanager
+    async def alone(self, idx: int) -> AsyncIterator[None]:
+        """With nothing beside it, to its end or until it makes headway."""
+        async with AsyncExitStack() as self._held:
+            await self._held.enter_async_context(self._context.quarantine.alone())
+            self._alone = idx
+            self._held.callback(self._no_more)
+            yield
+
+    async def headway(self, idx: int) -> None:
+        """A part of it is recorded: who gets further each time brings nobody down for good, and may take hours."""
+        if idx == self._alone:
+            await self._held.aclose()
+
+    def _no_more(self) -> None:
+        self._alone = None
+
+
+class Turn:
+    """Inside as a whole, while the block lasts."""
+
+    __slots__ = ("_idx", "_quarantine", "_whole")
+
+    def __init__(self, quarantine: Quarantine, idx: int, whole: set[int]) -> None:
+        self._quarantine = quarantine
+        self._idx = idx
+        self._whole = whole
+
+    async def __aenter__(self) -> None:
+        await self._quarantine.enter()
+        self._whole.add(self._idx)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._whole.discard(self._idx)
+        self._quarantine.leave()
