@@ -1,9 +1,12 @@
 """A fingerprint of a set of objects that does not depend on their order, so that ranges can be added up."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
+
+# Key, size and ETag of an object.
+Entry: TypeAlias = tuple[bytes, int, str]
 
 SIZE: Final = 32
 _MODULUS: Final = 1 << 128
@@ -28,7 +31,7 @@ class Digest:
         self.loose = (self.loose + _hash(named)) % _MODULUS
         self.exact = (self.exact + _hash(named + etag.encode())) % _MODULUS
 
-    def add_all(self, entries: Iterable[tuple[bytes, int, str]]) -> Self:
+    def add_all(self, entries: Iterable[Entry]) -> Self:
         """Many (key, size, ETag) at once, which costs half of one by one."""
         exact: list[bytes] = []
         loose: list[bytes] = []
@@ -62,7 +65,7 @@ class Digest:
         return cls(int.from_bytes(stored[:16], "big"), int.from_bytes(stored[16:], "big"))
 
     @classmethod
-    def of(cls, entries: Iterable[tuple[bytes, int, str]]) -> Self:
+    def of(cls, entries: Iterable[Entry]) -> Self:
         """The digest of (key, size, ETag) entries."""
         return cls().add_all(entries)
 
@@ -78,6 +81,18 @@ class Digest:
         return f"Digest({self.to_bytes().hex()})"
 
 
+class Digested:
+    """Entries and their digest, which need not be taken again of the very same ones."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self.digest = Digest.of(entries)
+
+    def again(self, entries: Sequence[Entry]) -> Digest:
+        """The digest of `entries`, which may be others."""
+        return self.digest if entries == self._entries else Digest.of(entries)
+
+
 def _sum(hashes: list[bytes]) -> int:
     words: tuple[int, ...] = struct.unpack(f">{2 * len(hashes)}Q", b"".join(hashes))
     return (sum(words[::2]) << 64) + sum(words[1::2])
@@ -85,3 +100,6 @@ def _sum(hashes: list[bytes]) -> int:
 
 def _hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=16).digest(), "big")
+
+
+NOTHING: Final = Digested(())

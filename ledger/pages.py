@@ -1,4 +1,4 @@
-"""Listing: a page is one transaction, a range splits by shrinking first."""
+"""Listing: a page is one statement, a range splits by shrinking first."""
 
 from psycopg.rows import DictRow
 
@@ -6,12 +6,14 @@ from engine.selection import just_after
 from ledger.digests import merged
 from ledger.journal import ADDED, SEGMENTS, SUMS, JournalError, segment_parameters
 from ledger.leasing import Leasing
-from ledger.pool import Connection, execute, fetch_one
+from ledger.pool import Connection, Pool, execute, fetch_one
 from ledger.rows import AHEAD, UNIT_ORDER, counted
-from ledger.values import Desired, ListedPage, PageSaved, RangeClaim
+from ledger.values import Desired, Fence, ListedPage, PageSaved, RangeClaim
 
 # Beyond this many open units "far ahead" is all that matters.
 BACKLOG_SEEN = 1000
+# So many ranges are remembered; what is forgotten is read again.
+REMEMBERED = 512
 
 _FENCE = "id = %(row)s AND epoch = %(epoch)s AND claim_id = %(claim)s"
 _UNITS = counted(
@@ -28,6 +30,7 @@ WITH f AS (
          state = CASE WHEN %(last)s THEN 'done' ELSE state END,
          lease_until = CASE WHEN %(last)s THEN 'epoch' ELSE clock_timestamp() + make_interval(secs => %(lease)s) END
    WHERE {_FENCE} AND state = 'leased' AND page_no = %(page)s
+     AND digest = %(was)s AND cursor = %(at)s AND hi IS NOT DISTINCT FROM %(hi)s
   RETURNING task_id, run_no, id),
 units AS (
   INSERT INTO unit (task_id, run_no, range_id, page_no, chunk_no, manifest, n, bytes, large, done)
@@ -60,6 +63,11 @@ SELECT task_id, run_no, %(at)s, %(hi)s, prefix, false FROM key_range WHERE id = 
 class Pages(Leasing):
     """The journal of ranges."""
 
+    def __init__(self, pool: Pool, lease_seconds: float = 20.0) -> None:
+        super().__init__(pool, lease_seconds)
+        # As our own latest page has left them, so that the next need not read what it adds to.
+        self._seen: dict[Fence, DictRow] = {}
+
     async def save_page(self, claim: RangeClaim, page: ListedPage) -> PageSaved:
         """Units, decided outcomes, figures, digest and cursor of a page in one transaction; `last` ends the range.
 
@@ -69,7 +77,12 @@ class Pages(Leasing):
         held = sum(unit.n for unit in page.units) + sum(segment.n for segment in page.segments)
         if held != page.listed:
             raise JournalError(f"page {page.page_no} lists {page.listed} objects and holds {held}")
-        return await self._pool.in_transaction(lambda connection: self._save(connection, claim, page))
+        left = self._seen.pop(claim.fence, None)
+        row = None if left is None else await self._pool.fetch_one(SAVE_PAGE, self._saving(claim, page, left))
+        if left is None or row is None:
+            return await self._pool.in_transaction(lambda connection: self._save(connection, claim, page))
+        self._remember(claim, page, left)
+        return _saved(row, added=len(page.units))
 
     async def split_range(self, claim: RangeClaim, at: bytes) -> bool:
         """Hands [at, hi) to a new range; ours ends at `at`. False: lease lost or `at` not between cursor and end."""
@@ -84,14 +97,28 @@ class Pages(Leasing):
             return _saved(await fetch_one(connection, ANSWER, fence))
         if range_row["page_no"] != page.page_no or range_row["state"] != "leased":
             raise JournalError(f"page {page.page_no} is not next: the range is at {range_row['page_no']}")
-        if page.listed and range_row["hi"] is not None and page.cursor >= range_row["hi"]:
-            raise JournalError(
-                f"page {page.page_no} reaches beyond the range, which ends at {range_row['hi']!r}"
-            )
-        parameters = _page_parameters(page) | _place(range_row, page)
-        parameters["digest"] = merged([range_row["digest"], page.digest])
-        row = await fetch_one(connection, SAVE_PAGE, fence | parameters)
+        row = await fetch_one(connection, SAVE_PAGE, self._saving(claim, page, range_row))
+        self._remember(claim, page, range_row)
         return _saved(row, added=len(page.units))
+
+    def _saving(self, claim: RangeClaim, page: ListedPage, row: DictRow) -> dict[str, object]:
+        """Raises JournalError for a page that is not all inside of its range."""
+        hi = row["hi"]
+        if page.listed and hi is not None and page.cursor >= hi:
+            raise JournalError(f"page {page.page_no} reaches beyond the range, which ends at {hi!r}")
+        before = {"was": row["digest"], "at": row["cursor"], "hi": hi}
+        digest = merged([row["digest"], page.digest])
+        return self.fenced(
+            claim.fence, **before, digest=digest, **_page_parameters(page), **_place(row, page)
+        )
+
+    def _remember(self, claim: RangeClaim, page: ListedPage, row: DictRow) -> None:
+        if page.last:
+            return
+        if len(self._seen) >= REMEMBERED:
+            self._seen.clear()
+        digest, cursor = merged([row["digest"], page.digest]), max(row["cursor"], page.cursor)
+        self._seen[claim.fence] = row | {"digest": digest, "cursor": cursor}
 
     async def _split(self, connection: Connection, claim: RangeClaim, at: bytes) -> bool:
         parameters = self.fenced(claim.fence, at=at)

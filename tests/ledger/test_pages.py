@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -42,6 +43,47 @@ async def test_the_same_page_twice_is_saved_once(world: World, ledger: PostgresL
         assert (await ledger.save_page(claim, page_of(1, [[2]], last=True))).alive
     assert await world.counters(task) == {"listed": 3, "ok": 0, "skip": 1, "fail": 0, "ok_bytes": 0}
     assert await world.value("SELECT count(*) FROM unit") == 2
+
+
+async def test_pages_after_a_first_one_need_no_look_at_their_range(
+    world: World, ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What our own latest page has left is known; whatever differs is found out, and looked at as before."""
+    looks = 0
+    in_transaction = world.pool.in_transaction
+
+    async def looked(work: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await in_transaction(work)
+
+    monkeypatch.setattr(world.pool, "in_transaction", looked)
+    task = await world.planned()
+    claim = await world.range_claim(task)
+    looks = 0
+    for number in range(4):
+        assert (await ledger.save_page(claim, page_of(number, [[number]]))).alive
+    assert looks == 1
+    for _ in range(2):
+        assert (await ledger.save_page(claim, page_of(4, [[4]]))).alive
+    assert looks == 2, "said again, since its answer was lost"
+    assert await ledger.split_range(claim, key(7))
+    with pytest.raises(JournalError):
+        await ledger.save_page(claim, page_of(5, [[7]]))
+    assert (await ledger.save_page(claim, page_of(5, [[5]]))).alive
+    with pytest.raises(JournalError):
+        await ledger.save_page(claim, page_of(6, [[8]]))
+    await world.expire("key_range")
+    other = await world.range_claim(task)
+    assert not (await ledger.save_page(claim, page_of(6, [[6]]))).alive
+    assert (await ledger.save_page(other, page_of(6, [[6]], last=True))).alive
+    row = await world.pool.fetch_one(
+        "SELECT state, cursor, page_no, listed, digest FROM key_range WHERE lo = ''"
+    )
+    assert row == {
+        "state": "done", "cursor": key(6), "page_no": 7, "listed": 7, "digest": digest_of(range(7)),
+    }  # fmt: skip
+    assert await world.value("SELECT count(*) FROM unit") == 7
 
 
 async def test_an_old_fence_saves_no_page_and_splits_nothing(world: World, ledger: PostgresLedger) -> None:

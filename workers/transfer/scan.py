@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from connectors.objects import ObjectInfo, ObjectPage
-from engine.digest import Digest
+from engine.digest import Digested
 from engine.selection import after_for, just_after
 from engine.spec import TaskType
 from ledger.values import Desired, ListedPage, RangeClaim
@@ -56,12 +56,13 @@ class RangeScan:
 
     async def _scan(self) -> None:
         page_no, after = self._claim.page_no, self._start
-        async with aclosing(pages(self._context, self._claim, self._start, lambda: self._hi)) as listed:
-            async for page in listed:
+        async with aclosing(pages(self._context, self._claim, self._start, lambda: self._hi)) as found:
+            async for page in found:
                 stride = self._within(page)
-                sifted = await self._sift(stride.objects, after)
+                listed = Digested([(one.key, one.size, one.etag) for one in stride.objects])
+                sifted = await self._sift(stride.objects, after, listed)
                 self._lease.check()
-                await self._save(page_no, stride, sifted)
+                await self._save(page_no, stride, sifted, listed)
                 if stride.last:
                     return
                 page_no, after = page_no + 1, stride.cursor
@@ -87,21 +88,20 @@ class RangeScan:
         cursor = inside[-1].key if inside else (page.after or b"")
         return Stride(self._sifter.sources(inside), cursor, last=passed or page.after is None)
 
-    async def _sift(self, objects: Sequence[ObjectInfo], after: bytes) -> Sifted:
+    async def _sift(self, objects: Sequence[ObjectInfo], after: bytes, listed: Digested) -> Sifted:
         sifter = self._sifter
         sights = await self._destination.look(
             [sifter.renamed(one.key) for one in objects], sifter.renamed(after)
         )
-        return sifter.sift(objects, sights)
+        return sifter.sift(objects, sights, listed)
 
-    async def _save(self, page_no: int, stride: Stride, sifted: Sifted) -> None:
-        digest = Digest.of((one.key, one.size, one.etag) for one in stride.objects)
+    async def _save(self, page_no: int, stride: Stride, sifted: Sifted, listed: Digested) -> None:
         page = ListedPage(
             page_no=page_no,
             cursor=stride.cursor,
             listed=len(stride.objects),
             listed_bytes=sum(max(one.size, 0) for one in stride.objects),
-            digest=digest.to_bytes(),
+            digest=listed.digest.to_bytes(),
             units=sifted.units,
             segments=sifted.segments,
             last=stride.last,

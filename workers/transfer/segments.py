@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 
-from engine.digest import Digest
+from engine.digest import NOTHING, Digested
 from engine.outcomes import Outcome, OutcomeKind, encode
 from ledger.values import NewSegment
 
 
-def segments(outcomes: Sequence[Outcome]) -> tuple[NewSegment, ...]:
-    """At most one segment for each kind that occurs; the order of outcomes is kept."""
+def segments(outcomes: Sequence[Outcome], listed: Digested = NOTHING) -> tuple[NewSegment, ...]:
+    """At most one segment for each kind that occurs; the order of outcomes is kept.
+
+    Of a page whose objects all met the same fate the digest is known already: `listed`.
+    """
     by_kind = ((kind, [one for one in outcomes if one.kind is kind]) for kind in OutcomeKind)
-    return tuple(_segment(kind, ones) for kind, ones in by_kind if ones)
+    return tuple(_segment(kind, ones, listed) for kind, ones in by_kind if ones)
 
 
-def _segment(kind: OutcomeKind, outcomes: Sequence[Outcome]) -> NewSegment:
-    digest = Digest.of((one.key, one.size, one.etag) for one in outcomes)
+def _segment(kind: OutcomeKind, outcomes: Sequence[Outcome], listed: Digested) -> NewSegment:
+    digest = listed.again([(one.key, one.size, one.etag) for one in outcomes])
     return NewSegment(
         kind=kind,
         n=len(outcomes),

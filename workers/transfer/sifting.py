@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from connectors.capabilities import Described
 from connectors.objects import ObjectInfo
+from engine.digest import Digested
 from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key, file_system_problem, is_own_output, key_problem, same_bucket
 from engine.manifest import Entry, encode
@@ -61,8 +62,10 @@ class Sifter:
         prefix = self._spec.destination.save_prefix
         return tuple(one for one in objects if not is_own_output(one.key, prefix, same_bucket=True))
 
-    def sift(self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]]) -> Sifted:
-        """Decide each object by its sight."""
+    def sift(
+        self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]], listed: Digested
+    ) -> Sifted:
+        """Decide each object by its sight. `listed` is the digest of all."""
         entries: list[Entry] = []
         outcomes: list[Outcome] = []
         before, self._now_ms = b"", self._clock.now_ms()
@@ -73,7 +76,7 @@ class Sifter:
                 entries.append(found)
             else:
                 outcomes.append(found)
-        return Sifted(tuple(_units(entries)), segments(outcomes))
+        return Sifted(tuple(_units(entries)), segments(outcomes, listed))
 
     def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
         if (self._file_system or not 0 < len(one.key) <= self._room) and (why := self._name_problem(one)):

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from connectors.objects import ObjectInfo, ObjectPage
+from engine.digest import Digested
 from engine.keys import key_problem
 from engine.listfile import Line, ListRefused
 from engine.manifest import MAX_ENTRIES, Entry
@@ -72,7 +73,9 @@ async def url_pages(context: TaskContext, start: bytes) -> AsyncGenerator[Object
 class UrlSifter(Sifter):
     """Lines of one key go into one unit, where they are done one after the other."""
 
-    def sift(self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]]) -> Sifted:
+    def sift(
+        self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]], listed: Digested
+    ) -> Sifted:
         """Decide each line by its sight; only the first of a key can rely on it."""
         runs: list[list[Entry]] = []
         outcomes: list[Outcome] = []
@@ -91,7 +94,7 @@ class UrlSifter(Sifter):
                     reason = f"more than {MAX_ENTRIES} lines have this key"
                     outcomes.append(self._refused(one, idx, FORMAT_ERROR, reason))
             runs.append(run)
-        return Sifted(tuple(_units(runs)), segments(outcomes))
+        return Sifted(tuple(_units(runs)), segments(outcomes, listed))
 
     def _line(
         self, one: ListedUrl, sight: Sight[ObjectInfo], idx: int, place: tuple[int, int]
