@@ -2,8 +2,9 @@
 
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 FORMAT: Final = 1
@@ -26,15 +27,17 @@ class Writer:
 
     def numbers(self, values: Iterable[int]) -> None:
         """Any 64-bit numbers; those close to each other cost little."""
-        column = array("q", values)
-        least = min(column, default=0)
-        span = max(column, default=0) - least
+        column = list(values)
+        first = column[0] if column else 0
+        if column.count(first) == len(column):
+            self._put(b"B" + first.to_bytes(8, "little", signed=True))
+            self._put(bytes(len(column)))
+            return
+        least = min(column)
+        span = max(column) - least
         code = next(code for code, top in _WIDTHS if span <= top)
         self._put(code.encode() + least.to_bytes(8, "little", signed=True))
-        if not span:
-            self._put(bytes(len(column)))
-        else:
-            self._put(array(code, [value - least for value in column] if least else column).tobytes())
+        self._put(array(code, [value - least for value in column] if least else column).tobytes())
 
     def blobs(self, values: Sequence[bytes]) -> None:
         """Any bytes."""
@@ -117,16 +120,14 @@ class Reader:
 
     def words(self) -> list[str]:
         """A column of repeating texts."""
-        known = self.texts()
-        return [known[place] for place in self.numbers()]
+        known, places = self.texts(), self.numbers()
+        return (
+            known * len(places) if len(known) == 1 and not any(places) else [known[place] for place in places]
+        )
 
 
-def _bounds(lengths: list[int], total: int) -> list[tuple[int, int]]:
-    at = 0
-    found = []
-    for length in lengths:
-        found.append((at, at + length))
-        at += length
-    if at != total:
+def _bounds(lengths: list[int], total: int) -> Iterator[tuple[int, int]]:
+    ends = list(accumulate(lengths))
+    if (ends[-1] if ends else 0) != total:
         raise Damaged("lengths do not add up")
-    return found
+    return zip([0, *ends], ends, strict=False)

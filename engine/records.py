@@ -75,12 +75,12 @@ def line(outcome: Outcome, kind: RecordKind, finished_ms: int, zone: tzinfo) -> 
         encoded = raw
     else:
         encoded, raw = quote_from_bytes(outcome.key), _shown(raw)
-    columns: tuple[str, ...]
     if kind is RecordKind.FAILED:
-        columns = (outcome.code, time, encoded, raw, _shown(outcome.detail))
+        text = f"{outcome.code}\t{time}\t{encoded}\t{raw}\t{_shown(outcome.detail)}\n"
     else:
-        columns = (time, encoded, raw, str(max(0, outcome.size)), outcome.evidence, _result(outcome, kind))
-    return ("\t".join(columns) + "\n").encode("utf-8", "backslashreplace")
+        size = max(0, outcome.size)
+        text = f"{time}\t{encoded}\t{raw}\t{size}\t{outcome.evidence}\t{_result(outcome, kind)}\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def parse_failed_line(written: bytes) -> FailedLine:

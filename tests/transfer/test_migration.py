@@ -11,6 +11,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
+from engine.outcomes import Outcome, OutcomeKind, encode
 from engine.spec import CloudType, ListFile, SourceNode, TaskType
 from tests.transfer.world import AK, SK, SPEC, World
 
@@ -232,3 +233,25 @@ async def test_a_line_of_65535_characters_is_taken(world: World) -> None:
     world.destination.put("into", b"lists/x.txt", body, headers={"content-type": "text/plain"})
     ended = await world.migrate(replace(SPEC, task_type=TaskType.LIST, source=listed("lists/x.txt")))
     assert (ended.code, ended.tally()) == ("TRF.0004", (2, 1, 0, 1))
+
+
+async def test_whole_lists_are_written_by_all_workers_before_one_of_them_ends_the_run(world: World) -> None:
+    """Eight files' worth of skipped objects, in segments that say so; what they hold is one line each."""
+    skipped = Outcome(0, OutcomeKind.SKIP, b"key", 1, "etag", "MIGRATE_SINCE", finished_ms=1)
+    task_id = await world.task()
+    await world.pool.execute("UPDATE run SET phase = 'active'")
+    await world.pool.execute(
+        "INSERT INTO segment (task_id, run_no, page_no, kind, n, bytes, digest, payload)"
+        " SELECT %s, 1, page, 'skip', 100000, 1, decode(repeat('00', 32), 'hex'), %s FROM generate_series(1, 8) page",
+        [task_id, encode([skipped])],
+    )
+    await world.pool.execute(
+        "INSERT INTO counter (task_id, run_no, shard, skip) VALUES (%s, 1, 0, 800000)"
+        " ON CONFLICT (task_id, run_no, shard) DO UPDATE SET skip = excluded.skip",
+        [task_id],
+    )
+    world.destination.faults.add(op="put", delay_ms=300)
+    await world.run(workers=2, seconds=10)
+    lists = await world.pool.fetch_all("SELECT worker, state FROM record")
+    assert [one["state"] for one in lists] == ["written"] * 8
+    assert {one["worker"] for one in lists} == {"w0", "w1"}

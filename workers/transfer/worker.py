@@ -245,9 +245,10 @@ class Worker:
         ledger, name, limits = self._ledger, self.name, self._limits
         return (
             Offer("run", 4, lambda w: w.prepare, lambda t: ledger.claim_prepare(t, name), self._prepare),
+            # Whole lists are everybody's; who finishes writes what is left of them by himself.
+            Offer("record", 2, lambda w: w.record, self._claim_record, self._record),
             Offer("run", 4, lambda w: w.finish, lambda t: ledger.claim_finish(t, name), self._finish),
             Offer("run", 4, lambda w: w.cut, lambda t: ledger.claim_cut(t, name), self._cut),
-            Offer("record", 2, lambda w: w.record, self._claim_record, self._record),
             Offer("range", limits.ranges, lambda w: w.ranges > 0, lambda t: ledger.claim_range(t, name), self._scan),
             Offer("large", limits.large, lambda w: w.large > 0,
                   lambda t: ledger.claim_unit(t, name, large=True), self._unit),
