@@ -1,4 +1,4 @@
-"""Listing: a page is one statement, a range splits by shrinking first."""
+"""Listing: a page is one transaction, and after a first one a single statement; a range splits by shrinking first."""
 
 from psycopg.rows import DictRow
 
