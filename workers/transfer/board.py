@@ -12,6 +12,7 @@ from ledger.values import Control, OpenWork, TaskId
 from workers.transfer.calls import Caller
 from workers.transfer.context import TaskContext
 from workers.transfer.gate import Gate
+from workers.transfer.hashing import Hashing
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, Random, Stores, Throttle
 from workers.transfer.quarantine import Quarantine
@@ -39,6 +40,7 @@ class Board:
         self._opening: dict[TaskId, asyncio.Lock] = {}
         self._gates: dict[str, Gate] = {}
         self._quarantine = Quarantine()
+        self._hashing = Hashing()
         self._open_work: dict[TaskId, OpenWork] = {}
         self._workers = 1
         self.tallies = Tallies(ledger)
@@ -138,6 +140,7 @@ class Board:
             open_ranges=lambda: self._ranges(task_id),
             idle_lanes=lambda: self._idle(task_id),
             quarantine=self._quarantine,
+            hashing=self._hashing,
         )
         context.obey(control)
         self._contexts[task_id] = context

@@ -18,6 +18,7 @@ from ledger.values import Control, Desired, TaskFacts
 from workers.transfer.budget import ByteBudget
 from workers.transfer.calls import Caller
 from workers.transfer.gate import Places
+from workers.transfer.hashing import Hashing
 from workers.transfer.limits import Limits
 from workers.transfer.ports import Clock, Ledger, StorePair, Throttle
 from workers.transfer.quarantine import Quarantine
@@ -46,6 +47,7 @@ class TaskContext:
     open_ranges: Callable[[], int]
     idle_lanes: Callable[[], int]
     quarantine: Quarantine
+    hashing: Hashing = field(default_factory=Hashing)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streak: Streak = field(default_factory=Streak)
     # When a side's keys were last seen to be good, in monotonic seconds.

@@ -1,20 +1,16 @@
 """Reading one block of one version, under the task's limit, checked against what the source itself says."""
 
-import asyncio
-import hashlib
 import re
-
-from fastcrc import crc64
 
 from connectors.errors import Corrupted
 from connectors.objects import Block, ByteRange, ObjectHead
 from engine.failures import Meaning, Operation
 from engine.parts import pieces, quarter_second_piece
 from workers.transfer.context import TaskContext
+from workers.transfer.hashing import LARGE, block_of
 from workers.transfer.subjects import OPAQUE, Subject
 
 MD5 = re.compile(r"[0-9a-f]{32}")
-IN_A_THREAD = 1 << 20
 
 
 async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, ObjectHead]:
@@ -23,8 +19,7 @@ async def read_whole(context: TaskContext, subject: Subject) -> tuple[Block, Obj
     paid = context.ahead("read", subject.size)
 
     async def attempt() -> tuple[Block, ObjectHead]:
-        data, head = await _read(context, subject, None, paid=paid is not None)
-        block = _hash(data) if len(data) < IN_A_THREAD else await hashed(data)
+        block, head = await _hashed(context, subject, None, paid=paid is not None)
         if md5_denied(context, subject, head, block):
             raise Corrupted(Meaning.DIGEST_MISMATCH, Operation.READ, message="MD5 differs from the ETag")
         if head.md5 not in (None, block.md5):
@@ -46,17 +41,9 @@ async def read_part(
     """One part of the object."""
 
     async def attempt() -> tuple[Block, ObjectHead]:
-        data, head = await _read(context, subject, ByteRange(start, length))
-        return await hashed(data), head
+        return await _hashed(context, subject, ByteRange(start, length))
 
     return await context.source(attempt, length)
-
-
-async def hashed(data: bytes | bytearray) -> Block:
-    """A block with its hashes; large ones are hashed beside the loop."""
-    if len(data) < IN_A_THREAD:
-        return _hash(data)
-    return await asyncio.to_thread(_hash, data)
 
 
 def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: Block) -> bool:
@@ -69,8 +56,16 @@ def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: 
     return told != block.md5.hex() and MD5.fullmatch(told) is not None
 
 
-def _hash(data: bytes | bytearray) -> Block:
-    return Block(data, hashlib.md5(data, usedforsecurity=False).digest(), crc64.xz(data))
+async def _hashed(
+    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool = False
+) -> tuple[Block, ObjectHead]:
+    length = subject.size if part is None else part.length
+    if length < LARGE:
+        data, head = await _read(context, subject, part, paid=paid)
+        return block_of(data), head
+    with context.hashing.coming():
+        data, head = await _read(context, subject, part, paid=paid)
+    return await context.hashing.block(data), head
 
 
 async def _read(

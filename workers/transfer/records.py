@@ -13,7 +13,6 @@ from engine.records import RecordKind, line
 from ledger.values import RecordClaim
 from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
-from workers.transfer.reading import hashed
 from workers.transfer.signals import LeaseLost
 
 PART = 16 << 20
@@ -62,7 +61,7 @@ class RecordWriter:
             await self._put_parts(first, second, blocks)
 
     async def _put(self, data: bytes) -> None:
-        context, block = self._context, await hashed(data)
+        context, block = self._context, await self._context.hashing.block(data)
         store, options = context.pair.destination, self._options()
         written = await context.destination(
             self._lease.under(lambda: store.put(self._key, block, options, ANY, context.pace()))
@@ -76,7 +75,7 @@ class RecordWriter:
         upload_id = await call(self._lease.under(lambda: store.create_upload(self._key, options)))
         parts, md5s = list[Part](), list[bytes]()
         async for data in _chained(first, second, rest):
-            block = await hashed(data)
+            block = await self._context.hashing.block(data)
             parts.append(await self._put_part(upload_id, len(parts) + 1, block))
             md5s.append(block.md5)
         self._lease.check()

@@ -15,7 +15,6 @@ from workers.transfer.context import TaskContext
 from workers.transfer.creating import create_upload
 from workers.transfer.multipart import LargeCopy
 from workers.transfer.options import write_options
-from workers.transfer.reading import hashed
 from workers.transfer.signals import LeaseLost, Stopped
 from workers.transfer.subjects import Subject
 from workers.transfer.verdicts import Landing
@@ -68,7 +67,7 @@ class FrontToBack:
         del data[most:]
         if self.md5 is not None:
             self.md5.update(data)
-        return await hashed(data), self._over and not self._ahead
+        return await self._context.hashing.block(data), self._over and not self._ahead
 
     def close(self) -> None:
         """Let go of the source."""

@@ -9,7 +9,8 @@ from connectors.errors import Corrupted
 from connectors.objects import ObjectHead
 from connectors.traits import Traits
 from engine.failures import Meaning, Operation, Side
-from workers.transfer.reading import IN_A_THREAD, MD5
+from workers.transfer.hashing import LARGE
+from workers.transfer.reading import MD5
 from workers.transfer.subjects import OPAQUE, Subject
 
 # S3, OBS, OSS and their like take at most so much in one PUT, and know the MD5 of nothing larger.
@@ -54,7 +55,7 @@ class WholeMd5:
         """
         if number != self._next:
             await self._turns.setdefault(number, asyncio.Event()).wait()
-        if len(data) < IN_A_THREAD:
+        if len(data) < LARGE:
             self._md5.update(data)
         else:
             await asyncio.to_thread(self._md5.update, data)

@@ -1,0 +1,132 @@
+"""Large blocks are hashed several at once, and none waits long for others."""
+
+import asyncio
+import hashlib
+import time
+
+import pytest
+from fastcrc import crc64
+
+from connectors.objects import Block
+from engine import md5
+from workers.transfer import hashing
+from workers.transfer.hashing import LARGE, Hashing
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many messages each call was given."""
+    sizes: list[int] = []
+    digests = md5.digests
+
+    def counted(messages: list[bytes]) -> list[bytes]:
+        sizes.append(len(messages))
+        return digests(messages)
+
+    monkeypatch.setattr(md5, "LANES", 8)
+    monkeypatch.setattr(md5, "digests", counted)
+    return sizes
+
+
+def _data(n: int) -> bytes:
+    return bytes([n]) * (LARGE + 64 * n)
+
+
+def _of(data: bytes) -> Block:
+    return Block(data, hashlib.md5(data).digest(), crc64.xz(data))
+
+
+async def _read(hashed: Hashing, n: int, seconds: float) -> Block:
+    with hashed.coming():
+        await asyncio.sleep(seconds)
+    return await hashed.block(_data(n))
+
+
+async def test_blocks_that_come_together_are_hashed_at_once(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    blocks = await asyncio.gather(*(_read(hashed, n, n * 0.002) for n in range(11)))
+    assert blocks == [_of(_data(n)) for n in range(11)]
+    # Eight fill the lanes; the rest waits until nothing more is coming.
+    assert batches == [8, 3]
+
+
+async def test_eight_do_not_wait_for_what_is_still_coming(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    with hashed.coming():
+        blocks = await asyncio.gather(*(hashed.block(_data(n)) for n in range(8)))
+    assert blocks == [_of(_data(n)) for n in range(8)]
+    assert batches == [8]
+
+
+async def test_no_more_than_eight_are_hashed_at_once(batches: list[int]) -> None:
+    hashed = Hashing()
+    await asyncio.gather(*(hashed.block(_data(n)) for n in range(20)))
+    assert batches == [8, 8, 4]
+
+
+async def test_nobody_waits_for_what_does_not_come_after_all(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    with hashed.coming():
+        waits = asyncio.create_task(hashed.block(_data(1)))
+        await asyncio.sleep(0.01)
+        assert not waits.done()
+    # The read that was under way has failed.
+    assert await waits == _of(_data(1))
+    assert batches == [1]
+
+
+async def test_nobody_waits_where_nothing_is_coming(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    assert await hashed.block(_data(1)) == _of(_data(1))
+    assert await _read(hashed, 2, 0) == _of(_data(2))
+    assert batches == [1, 1]
+
+
+async def test_a_block_does_not_wait_for_a_slow_source(batches: list[int]) -> None:
+    hashed = Hashing()
+    with hashed.coming():
+        began = time.monotonic()
+        assert await hashed.block(_data(1)) == _of(_data(1))
+        assert time.monotonic() - began < 5
+    assert batches == [1]
+
+
+async def test_small_blocks_are_hashed_where_they_are(batches: list[int]) -> None:
+    hashed = Hashing()
+    with hashed.coming():
+        assert await hashed.block(b"abc") == _of(b"abc")
+    assert batches == [1]
+
+
+async def test_who_goes_away_takes_nothing_from_the_others(batches: list[int]) -> None:
+    hashed = Hashing()
+    with hashed.coming():
+        gone, stays = (asyncio.create_task(hashed.block(_data(n))) for n in (1, 2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays == _of(_data(2))
+    assert gone.cancelled()
+
+
+async def test_a_failure_reaches_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(messages: list[bytes]) -> list[bytes]:
+        raise MemoryError
+
+    hashed = Hashing()
+    with monkeypatch.context() as broken, hashed.coming():
+        broken.setattr(md5, "digests", fails)
+        failed = await asyncio.gather(*(hashed.block(_data(n)) for n in (1, 2)), return_exceptions=True)
+    assert [type(one) for one in failed] == [MemoryError, MemoryError]
+    assert await hashed.block(_data(3)) == _of(_data(3))
