@@ -1,7 +1,7 @@
 """Strict XML answers (reliability.md 5.6): one whole UTF-8 document, no DOCTYPE, the root that was asked for."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
@@ -56,12 +56,14 @@ def decode_key(text: str, *, url_encoded: bool, plus_is_blank: bool = True) -> b
     return text.encode()
 
 
-def decode_keys(texts: Sequence[str], *, url_encoded: bool, plus_is_blank: bool = True) -> Sequence[bytes]:
+def decode_keys(texts: list[bytes], *, url_encoded: bool, plus_is_blank: bool = True) -> list[bytes]:
     """Many keys at once, none of them with a control character in its text; see `decode_key`."""
-    together = "\n".join(texts)
-    if url_encoded and "%" in together.replace("%2F", "/"):
-        return [decode_key(text, url_encoded=True, plus_is_blank=plus_is_blank) for text in texts]
-    return decode_key(together, url_encoded=url_encoded, plus_is_blank=plus_is_blank).split(b"\n")
+    if not url_encoded:
+        return texts
+    together = b"\n".join(texts)
+    together = (together.replace(b"+", b" ") if plus_is_blank else together).replace(b"%2F", b"/")
+    keys = together.split(b"\n")
+    return [unquote_to_bytes(key) for key in keys] if b"%" in together else keys
 
 
 def _parsed(body: bytes) -> Element:

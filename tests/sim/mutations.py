@@ -178,7 +178,7 @@ MUTATIONS = (
         seeds=4000),
     Mutation("a page of the destination is all of it", "P-07", "engine/march.py",
              "end = None if after is None else just_after(after)", "end = None", seeds=3000),
-    _in("equal lines are copied each", "P-13", "sifting", "twice, before = one.key == before, one.key", "twice = False"),
+    _in("equal lines are copied each", "P-13", "sifting", "if one.key == before else", "if False else"),
     _in("equal lines may be on two pages", "P-13", "listing",
         "if len(page) >= PAGE and line.key != page[-1].key:", "if len(page) >= PAGE:", seeds=1500),
     _in("a list goes on with the line before", "P-13", "runs", "if row[0] > after:", "if row[0] >= after:",

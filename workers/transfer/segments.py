@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.digest import NOTHING, Digested
-from engine.outcomes import Outcome, OutcomeKind, encode
+from engine.outcomes import Left, Outcome, OutcomeKind, encode
 from ledger.values import NewSegment
 
 
@@ -14,6 +14,17 @@ def segments(outcomes: Sequence[Outcome], listed: Digested = NOTHING) -> tuple[N
     """
     by_kind = ((kind, [one for one in outcomes if one.kind is kind]) for kind in OutcomeKind)
     return tuple(_segment(kind, ones, listed) for kind, ones in by_kind if ones)
+
+
+def left_segment(left: Left, finished_ms: int, listed: Digested = NOTHING) -> NewSegment:
+    """The segment of what was left alone; see `segments`."""
+    return NewSegment(
+        kind=OutcomeKind.SKIP,
+        n=len(left.keys),
+        bytes=sum(left.sizes),
+        digest=listed.again(list(zip(left.keys, left.sizes, left.etags, strict=True))).to_bytes(),
+        payload=left.encode(finished_ms),
+    )
 
 
 def _segment(kind: OutcomeKind, outcomes: Sequence[Outcome], listed: Digested) -> NewSegment:

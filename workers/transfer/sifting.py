@@ -10,13 +10,13 @@ from engine.failures import Meaning, Operation, Side, object_code, trf_code
 from engine.keys import destination_key, file_system_problem, is_own_output, key_problem, same_bucket
 from engine.manifest import Entry, encode
 from engine.march import Absent, Present, Sight, Unseen
-from engine.outcomes import Outcome, OutcomeKind
+from engine.outcomes import Left, Outcome, OutcomeKind
 from engine.parts import SINGLE_MAX
 from engine.policy import Candidate, Copy, Existing, NeedHead, Rule, Skip, decide
 from engine.selection import is_recent
 from ledger.values import NewSegment, NewUnit
 from workers.transfer.context import TaskContext
-from workers.transfer.segments import segments
+from workers.transfer.segments import left_segment, segments
 
 UNIT_BYTES = 256 << 20
 
@@ -68,21 +68,32 @@ class Sifter:
         """Decide each object by its sight. `listed` is the digest of all."""
         entries: list[Entry] = []
         outcomes: list[Outcome] = []
+        left: list[tuple[int, bytes, int, str, Rule]] = []
         before, self._now_ms = b"", self._clock.now_ms()
         for line, (one, sight) in enumerate(zip(objects, sights, strict=True)):
-            twice, before = one.key == before, one.key
-            found = self._skipped(one, line, Rule.DUPLICATE_LINE) if twice else self._decide(one, sight, line)
-            if isinstance(found, Entry):
+            found = Rule.DUPLICATE_LINE if one.key == before else self._decide(one, sight, line)
+            before = one.key
+            if isinstance(found, Rule):
+                left.append((line, before, one.size, one.etag, found))
+            elif isinstance(found, Entry):
                 entries.append(found)
             else:
                 outcomes.append(found)
-        return Sifted(tuple(_units(entries)), segments(outcomes, listed))
+        return Sifted(tuple(_units(entries)), (*self._left(left, listed), *segments(outcomes, listed)))
 
-    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
+    def _left(
+        self, rows: Sequence[tuple[int, bytes, int, str, Rule]], listed: Digested
+    ) -> Iterator[NewSegment]:
+        if rows:
+            idx, keys, sizes, etags, rules = zip(*rows, strict=True)
+            known = [max(size, 0) for size in sizes] if min(sizes) < 0 else sizes
+            yield left_segment(Left(idx, keys, known, etags, rules), self._now_ms, listed)
+
+    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule:
         if (self._file_system or not 0 < len(one.key) <= self._room) and (why := self._name_problem(one)):
             return self._failed(one, line, why)
         if self._since_s and one.modified_ms >= 0 and not is_recent(one.modified_ms, self._since_s):
-            return self._skipped(one, line, Rule.MIGRATE_SINCE)
+            return Rule.MIGRATE_SINCE
         match sight:
             case Unseen():
                 return entry_of(one, "unknown", "", line)
@@ -98,7 +109,7 @@ class Sifter:
             return f"{len(key)} bytes"
         return file_system_problem(key, one.size) if self._file_system else ""
 
-    def _compare(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Outcome:
+    def _compare(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Rule:
         verdict = decide(
             Candidate(one.size, one.modified_ms, one.etag),
             Existing(item.size, item.modified_ms, item.etag),
@@ -108,16 +119,11 @@ class Sifter:
         )
         match verdict:
             case Skip(rule):
-                return self._skipped(one, line, rule)
+                return rule
             case Copy():
                 return entry_of(one, "overwrite", item.etag, line)
             case NeedHead():
                 return entry_of(one, "unknown", "", line)
-
-    def _skipped(self, one: ObjectInfo, line: int, rule: Rule) -> Outcome:
-        return Outcome(
-            line, OutcomeKind.SKIP, one.key, max(one.size, 0), one.etag, rule, finished_ms=self._now_ms
-        )
 
     def _failed(self, one: ObjectInfo, line: int, why: str) -> Outcome:
         """The destination cannot have this name."""

@@ -14,7 +14,7 @@ from engine.keys import key_problem
 from engine.listfile import Line, ListRefused
 from engine.manifest import MAX_ENTRIES, Entry
 from engine.march import Sight, Unseen
-from engine.outcomes import Outcome
+from engine.outcomes import Outcome, OutcomeKind
 from engine.policy import UNKNOWN, Rule
 from engine.spec import TaskType
 from engine.urllist import (
@@ -107,7 +107,18 @@ class UrlSifter(Sifter):
         if superseded(self._spec.overwrite, *place):
             return self._skipped(one, idx, Rule.DUPLICATE_LINE)
         decided = self._decide(one, sight, idx)
-        return decided if isinstance(decided, Outcome) else replace(decided, url=line.url)
+        match decided:
+            case Rule():
+                return self._skipped(one, idx, decided)
+            case Outcome():
+                return decided
+            case Entry():
+                return replace(decided, url=line.url)
+
+    def _skipped(self, one: ListedUrl, idx: int, rule: Rule) -> Outcome:
+        return Outcome(
+            idx, OutcomeKind.SKIP, one.key, max(one.size, 0), one.etag, rule, finished_ms=self._now_ms
+        )
 
     def _refused(self, one: ListedUrl, idx: int, code: str, reason: str) -> Outcome:
         refused = self._failure(one, idx, code, f"line {one.line.number}: {reason}")

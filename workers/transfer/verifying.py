@@ -31,9 +31,9 @@ ROUNDS = 3
 class VerifySifter(Sifter):
     """A listed object is a skip when it is there and equal, a failure when it is not, else it is looked at."""
 
-    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome:
+    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule:
         if one.modified_ms >= 0 and not is_recent(one.modified_ms, self._spec.migrate_since_s):
-            return self._skipped(one, line, Rule.MIGRATE_SINCE)
+            return Rule.MIGRATE_SINCE
         match sight:
             case Unseen():
                 return entry_of(one, "unknown", "", line)

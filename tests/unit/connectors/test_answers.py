@@ -5,17 +5,18 @@ import hashlib
 import crcmod
 import pytest
 from fastcrc import crc64
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors import errors as kinds
 from connectors.errors import Rejected
 from connectors.objects import Availability, Encryption, Properties, StorageClass, WriteOptions
+from connectors.s3 import listing
 from connectors.s3.dates import http_date_ms, iso_ms
 from connectors.s3.dialects import AWS, OBS, S3, Addressing, Signature
 from connectors.s3.errors import classify, complaint, refused
 from connectors.s3.headers import object_head, write_headers
-from connectors.s3.listing import parse_page
+from connectors.s3.listing import RawPage, parse_page
 from connectors.s3.place import Place, locate
 from connectors.s3.redirects import redirected
 from connectors.s3.xml import BrokenXml, Document, decode_key, decode_keys
@@ -178,8 +179,47 @@ def test_any_key_survives_both_encodings(key: bytes) -> None:
 def test_keys_are_decoded_together_as_they_are_one_by_one(
     texts: list[str], url_encoded: bool, plus: bool
 ) -> None:
-    found = decode_keys(texts, url_encoded=url_encoded, plus_is_blank=plus)
-    assert list(found) == [decode_key(text, url_encoded=url_encoded, plus_is_blank=plus) for text in texts]
+    found = decode_keys([text.encode() for text in texts], url_encoded=url_encoded, plus_is_blank=plus)
+    assert found == [decode_key(text, url_encoded=url_encoded, plus_is_blank=plus) for text in texts]
+
+
+_ODD = st.text(st.sampled_from("ab/+%2F &;<>\"'\t\n\x1fÄ\U0001f600\ufffd\ufffe\uffff"), max_size=5)
+_OWNER = "<Owner><ID>i</ID><DisplayName>d</DisplayName></Owner>"
+_ENTRIES = st.lists(
+    st.builds(
+        "{junk}<Contents><Key>{key}</Key><LastModified>{at}</LastModified><ETag>{etag}</ETag><Size>{size}</Size>"
+        "{before}<StorageClass>{word}</StorageClass>{after}</Contents>".format,
+        junk=st.sampled_from(["", "", "", "\n", "<!-- x -->", "<Other/>"]),
+        key=_ODD,
+        at=st.sampled_from(["2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05", "never"]),
+        etag=st.sampled_from(["e", '"e"', "&quot;e-2&quot;", "", "W/&quot;e&quot;", "é"]),
+        size=st.sampled_from(["0", "7", "-1", "x", ""]),
+        word=st.sampled_from(["STANDARD", "GLACIER", "", "&amp;"]),
+        before=st.sampled_from(["", _OWNER, "<Type>Normal</Type>", "<RestoreStatus/>"]),
+        after=st.sampled_from(["", _OWNER, "<Owner></Owner>"]),
+    ),
+    max_size=4,
+)
+
+
+@given(_ENTRIES, st.sampled_from(["", "<EncodingType>url</EncodingType>"]))
+@example([_entry("\ufffd")], "")
+@example([_entry("\ufffe")], "")
+@example([_entry("\uffff")], "")
+@example([_entry("a%2Bb+"), _entry("Ä")], "<EncodingType>url</EncodingType>")
+def test_plain_entries_are_read_as_any_others(entries: list[str], encoding: str) -> None:
+    body = _page("".join(entries), encoding=encoding)
+
+    def read() -> RawPage | None:
+        try:
+            return parse_page(body, S3)
+        except ValueError:
+            return None
+
+    found = read()
+    with pytest.MonkeyPatch.context() as slowly:
+        slowly.setattr(listing, "_plain", lambda text: None)
+        assert read() == found
 
 
 @pytest.mark.parametrize(
