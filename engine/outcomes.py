@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine._columns import Damaged, Reader, Writer
 from engine.values import value
@@ -124,22 +124,46 @@ def encode(outcomes: Sequence[Outcome]) -> bytes:
     return columns.sealed()
 
 
+class Columns(NamedTuple):
+    """Outcomes column by column, in the order of their fields."""
+
+    idx: list[int]
+    kinds: list[OutcomeKind]
+    keys: list[bytes]
+    sizes: list[int]
+    etags: list[str]
+    evidence: list[str]
+    strengths: list[str]
+    codes: list[str]
+    details: list[str]
+    finished_ms: list[int]
+    dst_etags: list[str]
+    urls: list[str]
+
+    def outcomes(self) -> list[Outcome]:
+        """One by one."""
+        return list(map(Outcome, *self))
+
+
 def decode(segment: bytes) -> list[Outcome]:
     """What `encode` was given. Raises Damaged for other bytes."""
+    return decode_columns(segment).outcomes()
+
+
+def decode_columns(segment: bytes) -> Columns:
+    """See `decode`."""
     columns = Reader(segment)
     try:
         idx = columns.numbers()
-        kinds = [_KINDS[kind] for kind in columns.words()]
+        kinds = list(map(_KINDS.__getitem__, columns.words()))
         keys, sizes, etags = columns.blobs(), columns.numbers(), columns.texts()
         evidence, strength, code, detail = (columns.words() for _ in range(4))
         finished = columns.numbers()
         dst_etags = [etag if dst == _SAME else dst for etag, dst in zip(etags, columns.texts(), strict=True)]
         urls = columns.texts() if columns.more else [""] * len(keys)
-        rows = (idx, kinds, keys, sizes, etags, evidence, strength, code, detail, finished, dst_etags, urls)
-        return list(map(Outcome, *rows)) if len({len(row) for row in rows}) == 1 else _uneven()
     except (KeyError, IndexError, ValueError) as error:
         raise Damaged(str(error)) from error
-
-
-def _uneven() -> list[Outcome]:
-    raise Damaged("columns of different length")
+    rows = (idx, kinds, keys, sizes, etags, evidence, strength, code, detail, finished, dst_etags, urls)
+    if len({len(row) for row in rows}) != 1:
+        raise Damaged("columns of different length")
+    return Columns(*rows)

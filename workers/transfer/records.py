@@ -8,8 +8,8 @@ from connectors.errors import Corrupted, StoreError
 from connectors.objects import ANY, Block, Part, Properties, WriteOptions, Written
 from engine.evidence import Proof, contradicted, multipart_etag
 from engine.failures import Meaning, Operation
-from engine.outcomes import OutcomeKind, decode
-from engine.records import RecordKind, line
+from engine.outcomes import OutcomeKind, decode_columns
+from engine.records import RecordKind, lines
 from ledger.values import RecordClaim
 from workers.transfer.context import TaskContext
 from workers.transfer.leases import Lease
@@ -117,7 +117,7 @@ class RecordWriter:
         """The lines in blocks of 16 MiB, the last one shorter."""
         together, kind, zone = bytearray(), KINDS[self._kind], self._context.limits.zone
         async for payload in self._context.ledger.record_payloads(self._claim):
-            together += b"".join([line(one, kind, one.finished_ms, zone) for one in decode(payload)])
+            together += lines(decode_columns(payload), kind, zone)
             while len(together) >= PART:
                 yield self._counted(bytes(together[:PART]))
                 del together[:PART]

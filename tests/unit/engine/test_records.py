@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.outcomes import Outcome, OutcomeKind
-from engine.records import LINES_PER_FILE, FailedLine, RecordKind, line, parse_failed_line, record_key
+from engine.outcomes import Left, Outcome, OutcomeKind, decode, decode_columns, encode
+from engine.records import LINES_PER_FILE, FailedLine, RecordKind, line, lines, parse_failed_line, record_key
 
 NOON = 1_704_164_645_678  # 2024-01-02 03:04:05.678 UTC
 
@@ -112,3 +112,46 @@ def test_a_failed_line_reads_back():
 def test_anything_else_is_no_failed_line(written):
     with pytest.raises(ValueError):
         parse_failed_line(written)
+
+
+_TEXT = st.text(st.sampled_from("ab \t\n\x00é\udc80"), max_size=4)
+_OUTCOMES = st.builds(
+    Outcome,
+    idx=st.integers(0, 999),
+    kind=st.sampled_from(OutcomeKind),
+    key=st.one_of(
+        st.sampled_from([b"a/b-1.x", b"~", b"a b", b"a\nb", b"\xff", "é".encode()]), st.binary(max_size=6)
+    ),
+    size=st.integers(-1, 5 << 40),
+    etag=st.sampled_from(["", "e"]),
+    evidence=st.sampled_from(["", "e2e", "migrate_since"]),
+    strength=st.sampled_from(["", "weak", "strong"]),
+    code=st.sampled_from(["", "GET_SRC_OBJ_FAILURE"]),
+    detail=_TEXT,
+    finished_ms=st.integers(0, 4 * NOON),
+)
+_PLAIN = st.builds(
+    Outcome,
+    st.just(0),
+    st.sampled_from(OutcomeKind),
+    st.sampled_from([b"a/b", b"c"]),
+    st.just(1),
+    st.just("e"),
+)
+
+
+@given(st.one_of(st.lists(_PLAIN, max_size=5), st.lists(_OUTCOMES, max_size=5)), st.sampled_from(RecordKind))
+def test_lines_that_are_written_together_are_those_of_each(outcomes, kind):
+    zone = timezone(timedelta(hours=8))
+    expected = b"".join(line(one, kind, one.finished_ms, zone) for one in outcomes)
+    assert lines(decode_columns(encode(outcomes)), kind, zone) == expected
+
+
+@given(st.lists(st.sampled_from([b"a", b"a/b", b""]), max_size=5))
+def test_what_was_left_alone_is_read_as_skipped_outcomes(keys):
+    n = len(keys)
+    left = Left(range(n), keys, [7] * n, ["e"] * n, ["exists"] * n)
+    expected = [
+        Outcome(i, OutcomeKind.SKIP, key, 7, "e", "exists", finished_ms=NOON) for i, key in enumerate(keys)
+    ]
+    assert decode(left.encode(NOON)) == expected
