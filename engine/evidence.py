@@ -13,6 +13,7 @@ from engine.values import value
 
 # Under these an ETag is not a hash of the content.
 _OPAQUE: Final = frozenset({KMS, CUSTOMER_KEY})
+_NOBODY: Final = frozenset({None})
 
 
 class Level(IntEnum):
@@ -64,10 +65,12 @@ def judge(proof: Proof) -> Level:
 
 def contradicted(proof: Proof, *, etag_is_md5: bool) -> bool:
     """Whether an answer denies that the bytes are those we read: by CRC64, or an ETag that is an MD5."""
-    if len({proof.crc64, proof.destination_crc64, proof.source_crc64} - {None}) > 1:
+    told = {proof.destination_crc64, proof.source_crc64}
+    if told != _NOBODY and len({*told, proof.crc64} - _NOBODY) > 1:
         return True
-    etag = _bare(proof.destination_etag)
-    return etag_is_md5 and proof.encryption not in _OPAQUE and etag != "" and etag != _bare(proof.etag)
+    if not etag_is_md5 or proof.encryption in _OPAQUE or proof.destination_etag == proof.etag:
+        return False
+    return _bare(proof.destination_etag) not in ("", _bare(proof.etag))
 
 
 def multipart_etag(part_md5s: Sequence[bytes]) -> str:
@@ -78,15 +81,20 @@ def multipart_etag(part_md5s: Sequence[bytes]) -> str:
 def _provider_agrees(proof: Proof) -> bool:
     if proof.crc64 is not None and proof.crc64 == proof.destination_crc64:
         return True
-    told = _bare(proof.destination_etag)
-    return proof.encryption not in _OPAQUE and told != "" and told == _bare(proof.etag)
+    return proof.encryption not in _OPAQUE and _same(proof.destination_etag, proof.etag)
 
 
 def _source_agrees(proof: Proof) -> bool:
     if proof.crc64 is not None and proof.crc64 == proof.source_crc64:
         return True
-    told = _bare(proof.source_etag)
-    return told != "" and told in (_bare(proof.etag), _bare(proof.md5))
+    return _same(proof.source_etag, proof.etag) or _same(proof.source_etag, proof.md5)
+
+
+def _same(told: str, etag: str) -> bool:
+    """Whether something is told, and it is this, however it is written."""
+    if told == etag:
+        return told != ""
+    return _bare(told) not in ("",) and _bare(told) == _bare(etag)
 
 
 def _bare(etag: str) -> str:

@@ -75,10 +75,11 @@ class Copier:
         key = destination_key(self._context.facts.spec.destination.save_prefix, entry.key)
         subject = Subject.of(idx, entry, key)
         try:
+            check_line(self._context, subject)
             if not entry.url:
-                return await self._checked(subject)
+                return await self._unless_archived(subject)
             async with self._turns.turn(entry.key):
-                return await self._checked(subject)
+                return await self._unless_archived(subject)
         except Fatal:
             raise
         except Denied as error:
@@ -92,15 +93,11 @@ class Copier:
             word = object_code(Meaning.TOO_LARGE, Side.DESTINATION, Operation.PUT)
             return self._failed(subject, word, str(error))
 
-    async def _checked(self, subject: Subject) -> Outcome | None:
-        check_line(self._context, subject)
-        return await self._unless_archived(subject)
-
     async def _check_keys(self, side: Side) -> None:
         await check_keys(self._context, side)
 
     async def _unless_archived(self, subject: Subject) -> Outcome | None:
-        if await self._restoring.runs(subject.listed):
+        if self._restoring.asked_before and await self._restoring.runs(subject.listed):
             return None
         try:
             return await self._rounds(subject)
@@ -210,17 +207,16 @@ class Copier:
             )
 
     def _succeeded(self, subject: Subject, landing: Landing, level: Level) -> Outcome:
+        note = self._restoring.note(subject.listed) if self._restoring.asked_before else ""
+        strength = "weak" if subject.weak else "strong"
+        detail = "; ".join(filter(None, (landing.left, note)))
+        etag = landing.written.etag
         return self._outcome(
-            subject,
-            OutcomeKind.OK,
-            evidence=level.word,
-            strength="weak" if subject.weak else "strong",
-            dst_etag=landing.written.etag,
-            detail="; ".join(filter(None, (landing.left, self._restoring.note(subject.listed)))),
+            subject, OutcomeKind.OK, level.word, strength=strength, detail=detail, dst_etag=etag
         )
 
     def _skipped(self, subject: Subject, rule: Rule) -> Outcome:
-        return self._outcome(subject, OutcomeKind.SKIP, evidence=rule)
+        return self._outcome(subject, OutcomeKind.SKIP, rule)
 
     def _failed(self, subject: Subject, code: str, detail: str) -> Outcome:
         return self._outcome(subject, OutcomeKind.FAIL, code=code, detail=detail)
@@ -231,17 +227,14 @@ class Copier:
         detail = f"{trf} {error.status} {error.code} {error.message}".strip()
         return self._failed(subject, object_code(error.meaning, side, error.operation), detail)
 
-    def _outcome(self, subject: Subject, kind: OutcomeKind, **found: str) -> Outcome:
+    def _outcome(
+        self, subject: Subject, kind: OutcomeKind, evidence: str = "", *,
+        strength: str = "", code: str = "", detail: str = "", dst_etag: str = "",
+    ) -> Outcome:  # fmt: skip
         # What was listed with its version stays what is counted, even when another version was copied in the end.
-        seen = kind is not OutcomeKind.OK or subject.listed.etag
-        size = subject.listed.size if seen else subject.size
+        listed = subject.listed
+        size = listed.size if kind is not OutcomeKind.OK or listed.etag else subject.size
         return Outcome(
-            idx=subject.idx,
-            kind=kind,
-            key=subject.listed.key,
-            size=max(size, 0),
-            etag=subject.listed.etag,
-            finished_ms=self._context.clock.now_ms(),
-            url=subject.listed.url if kind is OutcomeKind.FAIL else "",
-            **found,
-        )
+            subject.idx, kind, listed.key, max(size, 0), listed.etag, evidence, strength, code, detail,
+            self._context.clock.now_ms(), dst_etag, listed.url if kind is OutcomeKind.FAIL else "",
+        )  # fmt: skip

@@ -1,6 +1,7 @@
 """The hashes of blocks. Large ones are hashed beside the loop, several at once: eight cost little more than one."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -76,7 +77,7 @@ class Hashing:
 
 def block_of(data: Data) -> Block:
     """A block with its hashes, here and now."""
-    return _blocks([data])[0]
+    return Block(data, hashlib.md5(data, usedforsecurity=False).digest(), crc64.xz(data))
 
 
 def _blocks(data: list[Data]) -> list[Block]:

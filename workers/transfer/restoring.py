@@ -26,6 +26,11 @@ class Restoring:
         self._new = False
 
     @property
+    def asked_before(self) -> bool:
+        """Whether objects of the unit were asked back under an earlier claim."""
+        return self._store is not None and self._claim.restoring_ms > 0
+
+    @property
     def pause(self) -> float | None:
         """Seconds until it is worth looking again at what waits; None: nothing does."""
         return self._pause
@@ -38,7 +43,7 @@ class Restoring:
     async def runs(self, entry: Entry) -> bool:
         """Whether an object that was asked back earlier still waits. Raises Archived when it waits for too long."""
         claim = self._claim
-        if self._store is None or not claim.restoring_ms:
+        if not self.asked_before:
             return False
         context = self._context
         head = await context.source(lambda: context.pair.source.head(entry.key))
@@ -68,7 +73,7 @@ class Restoring:
 
     def note(self, entry: Entry) -> str:
         """What asking back has done to the source object for good, "" if nothing; for an object that was read."""
-        changed = self._kind is RestoreKind.PERMANENT and self._store is not None and self._claim.restoring_ms
+        changed = self._kind is RestoreKind.PERMANENT and self.asked_before
         return f"moved out of {entry.storage_class} for good" if changed and _archived(entry) else ""
 
     async def _ask(self, key: bytes, word: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
 
-from workers.transfer.budget import ByteBudget
+from workers.transfer.budget import ByteBudget, Hold
 from workers.transfer.context import TaskContext
 from workers.transfer.quarantine import Quarantine
 
@@ -42,15 +42,17 @@ class Room:
         finally:
             quarantine.leave()
 
-    @asynccontextmanager
-    async def memory(self, idx: int, n: int, held: int | None = None) -> AsyncIterator[None]:
+    def memory(self, idx: int, n: int, held: int | None = None) -> AbstractAsyncContextManager[None]:
         """A step that moves `n` bytes and keeps `held` in memory meanwhile (`n` if not told)."""
         context = self._context
-        async with (
-            self.turn(idx),
-            context.allowed(n),
-            self._budget.hold(n if held is None else held, context.facts.task_id),
-        ):
+        hold = self._budget.hold(n if held is None else held, context.facts.task_id)
+        if idx in self._whole and context.rate() is None:
+            return hold
+        return self._in_turn(idx, n, hold)
+
+    @asynccontextmanager
+    async def _in_turn(self, idx: int, n: int, hold: Hold) -> AsyncIterator[None]:
+        async with self.turn(idx), self._context.allowed(n), hold:
             yield
 
     @asynccontextmanager

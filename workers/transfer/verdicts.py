@@ -50,29 +50,20 @@ def weigh(context: TaskContext, landing: Landing) -> Level:
     spec, traits = context.facts.spec, context.pair.destination.traits
     subject, written, found = landing.subject, landing.written, context.found
     etag_rule = "etag_of_parts" if landing.parts else "etag_is_md5"
+    encryption = written.encryption.value
+    enforced = traits.md5_enforced and found.holds("md5_refused")
+    source_etag = landing.source_md5 or subject.etag
     proof = Proof(
-        etag=landing.etag,
-        md5=landing.md5,
-        crc64=landing.crc64,
-        md5_enforced=traits.md5_enforced and found.holds("md5_refused"),
-        destination_etag=written.etag,
-        destination_crc64=written.crc64,
-        encryption=str(written.encryption),
-        source_etag=landing.source_md5 or subject.etag,
-        source_crc64=landing.source_crc64,
-    )
+        landing.etag, landing.md5, landing.crc64, enforced, written.etag, written.crc64, encryption,
+        source_etag, landing.source_crc64,
+    )  # fmt: skip
     told = traits.etag_is_md5 and (traits.composite_etag or not landing.parts)
     if contradicted(proof, etag_is_md5=told and found.holds(etag_rule)):
         raise Contradicted(written.etag)
     landed = Landed(
-        source_size=subject.size,
-        sent_size=subject.size,
-        source_modified_ms=subject.modified_ms,
-        answered_ms=written.answered_ms,
-        encryption=str(written.encryption),
-        source_crc64=landing.source_crc64,
-        destination_crc64=written.crc64,
-    )
+        subject.size, subject.size, subject.modified_ms, written.answered_ms, encryption,
+        landing.source_crc64, written.crc64,
+    )  # fmt: skip
     problem = consistency_problem(
         landed, spec.consistency, want_kms=spec.enable_kms, always_encrypts=traits.always_encrypts
     )
