@@ -30,23 +30,24 @@ _PARTS = 6
 
 
 class Bare:
-    """Both stores, and how many objects are in the air."""
+    """Both stores, how many objects are in the air, and which of them are ours."""
 
-    def __init__(self, wire: Wire, endpoints: Endpoints, lanes: int) -> None:
+    def __init__(self, wire: Wire, endpoints: Endpoints, lanes: int, share: tuple[int, int] = (0, 1)) -> None:
         keys = Credentials(ACCESS_KEY, SecretStr(SECRET_KEY))
         there = Location("HEC", REGIONS[1], INTO, Side.DESTINATION)
         self.source = open_store(Location("AWS", REGIONS[0], FROM, Side.SOURCE), keys, wire, endpoints)
         self.destination = open_store(there, keys, wire, endpoints)
         self._lanes = lanes
+        self._first, self._step = share
         self._parts = asyncio.Semaphore(_PARTS)
 
     async def copy(self) -> int:
-        """Every object of the source; how many."""
+        """Every object of our share of the source; how many."""
         queue: asyncio.Queue[ObjectInfo | None] = asyncio.Queue(_AHEAD)
         async with asyncio.TaskGroup() as group:
             lanes = [group.create_task(self._lane(queue)) for _ in range(self._lanes)]
             async for page in listed(self.source):
-                for one in page:
+                for one in page[self._first :: self._step]:
                     await queue.put(one)
             for _ in lanes:
                 await queue.put(None)
@@ -137,7 +138,7 @@ def _etag_of(parts: Sequence[Part]) -> str:
 
 async def _main(arguments: argparse.Namespace) -> int:
     async with Wire() as wire:
-        bare = Bare(wire, load_endpoints(arguments.endpoints), arguments.lanes)
+        bare = Bare(wire, load_endpoints(arguments.endpoints), arguments.lanes, tuple(arguments.share))
         match arguments.what:
             case "copy":
                 return await bare.copy()
@@ -152,6 +153,9 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("copy", "list", "compare"))
     parser.add_argument("endpoints", type=Path)
     parser.add_argument("--lanes", type=int, default=64, help="objects in the air")
+    parser.add_argument(
+        "--share", type=int, nargs=2, default=(0, 1), help="copy each Nth object from the Kth on"
+    )
     parser.add_argument("--expect", type=int, default=None, help="fail unless it is so many objects")
     chosen = parser.parse_args()
     found = uvloop.run(_main(chosen))

@@ -9,7 +9,7 @@ from typing import Any
 from bench.clients import Client
 
 Rows = Mapping[str, Mapping[str, Any]]
-PRODUCT, BARE, RCLONE, RCLONE_64 = (one.value for one in Client)
+PRODUCT, BARE, BARES, RCLONE, RCLONE_64 = (one.value for one in Client)
 _KEY_BYTES = {"A": 16}
 
 
@@ -55,10 +55,11 @@ def _small(rows: Rows) -> Iterator[Bar]:
     ours = rows[PRODUCT]
     yield from _against(rows, RCLONE, "A: objects/s, as a multiple of rclone's", 2.0)
     yield from _against(rows, RCLONE_64, "A: objects/s, as a multiple of rclone's with 64 transfers", 1.3)
-    yield from _against(rows, BARE, "A: objects/s, as a share of the bare loop's", 0.8)
-    yield from _against(
-        rows, BARE, "A: CPU of all processes, as a multiple of the bare loop's", 1.4, "product_cpu_ratio"
-    )
+    for other, name in ((BARES, "as many bare loops'"), (BARE, "one bare loop's")):
+        yield from _against(rows, other, f"A: objects/s, as a share of {name}", 0.8)
+        yield from _against(
+            rows, other, f"A: CPU of all processes, as a multiple of {name}", 1.4, "product_cpu_ratio"
+        )
     asked = ours["requests_per_object"]
     yield Bar("A: GET and PUT a new object", asked.get("get", 0) + asked.get("put", 0), 2.0)
     beyond = ours["ledger_bytes"] / ours["objects"] - _KEY_BYTES["A"]

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from bench.measure import Family, Usage, measured_child
+from bench.measure import Family, Usage, measured_children
 from bench.stores import ACCESS_KEY, FROM, INTO, REGIONS, SECRET_KEY, Pair
 from tests.running import Engine
 
@@ -42,6 +42,7 @@ class Client(StrEnum):
 
     PRODUCT = "product"
     BARE = "bare loop"
+    BARE_SIDE_BY_SIDE = "bare loops"
     RCLONE = "rclone"
     RCLONE_64 = "rclone 64"
 
@@ -190,7 +191,7 @@ def running(root: Path, pair: Pair, *, workers: int = 0) -> Iterator[Product]:
     """The product with its defaults, in a data directory of its own."""
     endpoints = root / "endpoints.yaml"
     endpoints.write_text(pair.endpoints())
-    with Engine(root / "data", endpoints, workers=workers or max(2, os.cpu_count() or 1)) as engine:
+    with Engine(root / "data", endpoints, workers=workers or worker_processes()) as engine:
         product = Product(engine)
         try:
             yield product
@@ -198,15 +199,27 @@ def running(root: Path, pair: Pair, *, workers: int = 0) -> Iterator[Product]:
             product.close()
 
 
-def bare(root: Path, order: Order) -> Usage:
-    """The bare loop in one process."""
+def worker_processes() -> int:
+    """How many the product starts by default."""
+    return max(2, os.cpu_count() or 1)
+
+
+def bare(root: Path, order: Order, *, processes: int = 1) -> Usage:
+    """The bare loop, in one process or several that share the objects and the lanes."""
     command = [sys.executable, "-m", "bench.bare", order.work.value, str(root / "endpoints.yaml")]
-    return measured_child([*command, "--lanes", str(order.lanes), "--expect", str(order.objects)])
+    command += ["--lanes", str(order.lanes // processes)]
+    shares = [len(range(first, order.objects, processes)) for first in range(processes)]
+    return measured_children(
+        [
+            [*command, "--share", str(first), str(processes), "--expect", str(share)]
+            for first, share in enumerate(shares)
+        ]
+    )
 
 
 def rclone(pair: Pair, order: Order, *, many: bool) -> Usage:
     """rclone as it is, or with 64 transfers and checkers."""
-    return measured_child(rclone_command(order, many=many), rclone_environment(pair))
+    return measured_children([rclone_command(order, many=many)], rclone_environment(pair))
 
 
 def rclone_command(order: Order, *, many: bool) -> list[str]:

@@ -51,17 +51,25 @@ class Run:
         return sum(self.usage.cpu.values())
 
 
-def measured_child(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
-    """Run a program to its end. Raises RuntimeError when it fails."""
+def measured_children(
+    commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None
+) -> Usage:
+    """Run programs side by side, each to its end. Raises RuntimeError when one fails."""
     began = time.monotonic()
-    child = subprocess.Popen(command, env=os.environ | dict(environment or {}), stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
+    children = [
+        subprocess.Popen(one, env=os.environ | dict(environment or {}), stdout=subprocess.DEVNULL)
+        for one in commands
+    ]
+    cpu, memory = 0.0, []
+    for child in children:
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        cpu += used.ru_utime + used.ru_stime
+        memory.append(used.ru_maxrss << 10)
     took = time.monotonic() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{command[0]} ended with {child.returncode}")
-    rss = used.ru_maxrss << 10
-    return Usage(took, {"client": used.ru_utime + used.ru_stime}, rss, rss)
+    if failed := [child.returncode for child in children if child.returncode]:
+        raise RuntimeError(f"{commands[0][0]} ended with {failed[0]}")
+    return Usage(took, {"client": cpu}, max(memory), sum(memory))
 
 
 class Family:

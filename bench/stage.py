@@ -130,6 +130,8 @@ class Stage:
                 return self.product.run(order)
             case Client.BARE:
                 return clients.bare(self.bench.root, order)
+            case Client.BARE_SIDE_BY_SIDE:
+                return clients.bare(self.bench.root, order, processes=clients.worker_processes())
             case Client.RCLONE | Client.RCLONE_64:
                 return clients.rclone(self.pair, order, many=client is Client.RCLONE_64)
 
@@ -153,8 +155,11 @@ def contents(**more: Any) -> Contents:
     return Contents(ACCESS_KEY, SECRET_KEY, **more)
 
 
+ALL = tuple(one for one in Client if one is not Client.BARE_SIDE_BY_SIDE)
+
+
 def turns(
-    bench: Bench, order: Sequence[Client] = tuple(Client), *, fewer: bool = False
+    bench: Bench, order: Sequence[Client] = ALL, *, fewer: bool = False
 ) -> Iterator[tuple[int, Client]]:
     """Interleaved, and another one first each time; `fewer` is once less than asked for."""
     for repetition in range(max(1, bench.sizes.repetitions - fewer)):
