@@ -135,7 +135,7 @@ _PLAIN = st.builds(
     st.just(0),
     st.sampled_from(OutcomeKind),
     st.sampled_from([b"a/b", b"c"]),
-    st.just(1),
+    st.sampled_from([-1, 7]),
     st.just("e"),
 )
 
