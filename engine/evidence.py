@@ -13,7 +13,6 @@ from engine.values import value
 
 # Under these an ETag is not a hash of the content.
 _OPAQUE: Final = frozenset({KMS, CUSTOMER_KEY})
-_NOBODY: Final = frozenset({None})
 
 
 class Level(IntEnum):
@@ -65,8 +64,7 @@ def judge(proof: Proof) -> Level:
 
 def contradicted(proof: Proof, *, etag_is_md5: bool) -> bool:
     """Whether an answer denies that the bytes are those we read: by CRC64, or an ETag that is an MD5."""
-    told = {proof.destination_crc64, proof.source_crc64}
-    if told != _NOBODY and len({*told, proof.crc64} - _NOBODY) > 1:
+    if len({proof.crc64, proof.destination_crc64, proof.source_crc64} - {None}) > 1:
         return True
     if not etag_is_md5 or proof.encryption in _OPAQUE or proof.destination_etag == proof.etag:
         return False
@@ -92,9 +90,7 @@ def _source_agrees(proof: Proof) -> bool:
 
 def _same(told: str, etag: str) -> bool:
     """Whether something is told, and it is this, however it is written."""
-    if told == etag:
-        return told != ""
-    return _bare(told) not in ("",) and _bare(told) == _bare(etag)
+    return told != "" and (told == etag or _bare(told) == _bare(etag) != "")
 
 
 def _bare(etag: str) -> str:

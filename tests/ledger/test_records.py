@@ -47,8 +47,8 @@ async def test_a_list_of_skips_is_offered_only_when_a_file_is_full(
     assert await ledger.claim_record(task, "w", 5, finish=None) is None
 
 
-@pytest.mark.parametrize(("skipped", "offered"), [(799_999, False), (800_000, True)])
-async def test_while_ranges_are_open_lists_of_skips_wait_until_they_are_eight(
+@pytest.mark.parametrize(("skipped", "offered"), [(1_599_999, False), (1_600_000, True)])
+async def test_while_ranges_are_open_lists_of_skips_wait_until_they_are_sixteen(
     world: World, ledger: PostgresLedger, skipped: int, offered: bool
 ) -> None:
     await fill(world, await world.planned(), "skip", [(1000, 1)])

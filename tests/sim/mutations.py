@@ -79,7 +79,7 @@ MUTATIONS = (
     _in("outcomes of a cut unit are forgotten", "P-23", "units",
         "if not self._lease.lost:\n                await self._journal.flush()", "if not self._lease.lost:\n                pass", seeds=1500),
     _in("an outcome's ETag is the copied one", "P-12", "copying",
-        "etag=subject.listed.etag,\n            finished_ms", "etag=subject.etag,\n            finished_ms"),
+        "listed.etag, evidence, strength", "subject.etag, evidence, strength"),
     _in("segments do not add up their bytes", "P-17", "segments", "bytes=sum(one.size for one in outcomes)", "bytes=0"),
     # Poison
     _in("a poison object never fails", "F57", "units",
@@ -142,7 +142,7 @@ MUTATIONS = (
     _in("the MD5 of a large object is not compared", "P-01", "multipart",
         "if sender.whole is not None and sender.whole.hexdigest() != told:", "if False:", seeds=1500),
     _in("parts of dead owners are not read back", "P-01", "multipart",
-        "if await md5_of(self._back(landing, plan)) != told:", "if False:", seeds=3000),
+        "if await md5_of(self._back(landing, plan), self._context.hashing) != told:", "if False:", seeds=3000),
     _in("the MD5 of a whole does not wait for its turn", "P-01", "whole_md5", "if number != self._next:", "if False:",
         seeds=1500),
     _in("an upload whose parts landed by another is left", "P-36", "multipart",
@@ -192,7 +192,9 @@ MUTATIONS = (
         "proof, etag_is_md5=told and traits.etag_is_md5 and (traits.composite_etag or not composed)",
         "proof, etag_is_md5=False", seeds=8000),
     _in("a list tells when it was written", "P-16", "records",
-        "one.finished_ms, zone", "self._context.clock.now_ms(), zone", seeds=8000),
+        "lines(decode_columns(payload), kind, zone)",
+        "lines((c := decode_columns(payload))._replace(finished_ms=[self._context.clock.now_ms()] * len(c.keys)), kind, zone)",
+        seeds=8000),
     _in("a list is not what its checksum says", "P-16", "records", "self._sha256.update(data)", "self._sha256.update(data[1:])"),
     # Limits
     _in("bytes in flight are not counted", "P-33", "budget", "await self._budget.take(self._n, self._owner)", "self._budget._held[self._owner] += self._n", seeds=1500),

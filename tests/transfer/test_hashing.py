@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from typing import Any
 
 import pytest
 from fastcrc import crc64
@@ -17,14 +18,14 @@ from workers.transfer.hashing import LARGE, Hashing
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages each call was given."""
     sizes: list[int] = []
-    digests = md5.digests
+    digests = hashing._digests
 
-    def counted(messages: list[bytes]) -> list[bytes]:
-        sizes.append(len(messages))
-        return digests(messages)
+    def counted(jobs: list[Any]) -> list[bytes]:
+        sizes.append(len(jobs))
+        return digests(jobs)
 
     monkeypatch.setattr(md5, "LANES", 8)
-    monkeypatch.setattr(md5, "digests", counted)
+    monkeypatch.setattr(hashing, "_digests", counted)
     return sizes
 
 
@@ -107,7 +108,7 @@ async def test_small_blocks_are_hashed_where_they_are(batches: list[int]) -> Non
     hashed = Hashing()
     with hashed.coming():
         assert await hashed.block(b"abc") == _of(b"abc")
-    assert batches == [1]
+    assert batches == []
 
 
 async def test_who_goes_away_takes_nothing_from_the_others(batches: list[int]) -> None:
@@ -121,12 +122,28 @@ async def test_who_goes_away_takes_nothing_from_the_others(batches: list[int]) -
 
 
 async def test_a_failure_reaches_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(messages: list[bytes]) -> list[bytes]:
+    def fails(jobs: list[Any]) -> list[bytes]:
         raise MemoryError
 
     hashed = Hashing()
     with monkeypatch.context() as broken, hashed.coming():
-        broken.setattr(md5, "digests", fails)
+        broken.setattr(hashing, "_digests", fails)
         failed = await asyncio.gather(*(hashed.block(_data(n)) for n in (1, 2)), return_exceptions=True)
     assert [type(one) for one in failed] == [MemoryError, MemoryError]
     assert await hashed.block(_data(3)) == _of(_data(3))
+
+
+async def test_a_piece_of_a_whole_waits_for_nothing_and_takes_others_along(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed, whole = Hashing(), md5.begun()
+    with hashed.coming():
+        block = asyncio.create_task(hashed.block(_data(1)))
+        await asyncio.sleep(0.01)
+        await hashed.take(whole, _data(2))
+        await hashed.take(whole, b"abc")
+        await hashed.take(whole, _data(3))
+        assert await block == _of(_data(1))
+    assert whole.digest() == hashlib.md5(_data(2) + b"abc" + _data(3)).digest()
+    assert batches == [2, 1]

@@ -2,29 +2,39 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from fastcrc import crc64
 
 from connectors.objects import Block
 from engine import md5
+from engine.md5 import Md5
 
 # Bytes from which on a block is hashed beside the loop.
 LARGE = 1 << 20
 # How long a block waits for others that are on their way, in seconds.
 PATIENCE = 0.03
 
-Data: TypeAlias = bytes | bytearray
-Waiting: TypeAlias = tuple[Data, asyncio.Future[Block]]
+Data: TypeAlias = bytes | bytearray | memoryview
+
+
+@dataclass(slots=True)
+class _Job:
+    """A message of its own, or a piece of `message`, whose next piece waits for this one."""
+
+    data: Data
+    message: Md5 | None
+    digest: asyncio.Future[bytes]
 
 
 class Hashing:
     """Shared by all that one process reads."""
 
     def __init__(self) -> None:
-        self._waiting: list[Waiting] = []
+        self._waiting: list[_Job] = []
         self._coming = 0
         self._busy: asyncio.Task[None] | None = None
         self._company = asyncio.Event()
@@ -39,19 +49,33 @@ class Hashing:
             self._coming -= 1
             self._look()
 
-    async def block(self, data: Data) -> Block:
+    async def block(self, data: bytes | bytearray) -> Block:
         """A block with its hashes."""
         if len(data) < LARGE:
             return block_of(data)
-        result: asyncio.Future[Block] = asyncio.get_running_loop().create_future()
-        self._waiting.append((data, result))
+        return Block(data, await self._queued(data, None), crc64.xz(data))
+
+    async def take(self, message: Md5, data: Data) -> None:
+        """The message goes on with `data`; one piece at a time."""
+        if len(data) < LARGE:
+            md5.update_all([(message, data)])
+        else:
+            await self._queued(data, message)
+
+    async def _queued(self, data: Data, message: Md5 | None) -> bytes:
+        job = _Job(data, message, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
         if self._busy is None:
             self._busy = asyncio.create_task(self._run())
         self._look()
-        return await result
+        return await job.digest
 
     def _look(self) -> None:
-        if len(self._waiting) >= md5.LANES or not self._coming:
+        if (
+            len(self._waiting) >= md5.LANES
+            or not self._coming
+            or any(job.message is not None for job in self._waiting)
+        ):
             self._company.set()
 
     async def _run(self) -> None:
@@ -65,7 +89,7 @@ class Hashing:
             self._busy = None
 
     async def _gather(self) -> None:
-        """Until all lanes are taken, or nothing more is coming, or it has been long enough."""
+        """Until all lanes are taken, or nothing more is worth waiting for, or it has been long enough."""
         self._company.clear()
         self._look()
         try:
@@ -75,23 +99,28 @@ class Hashing:
             pass
 
 
-def block_of(data: Data) -> Block:
+def block_of(data: bytes | bytearray) -> Block:
     """A block with its hashes, here and now."""
     return Block(data, hashlib.md5(data, usedforsecurity=False).digest(), crc64.xz(data))
 
 
-def _blocks(data: list[Data]) -> list[Block]:
-    return [Block(one, digest, crc64.xz(one)) for one, digest in zip(data, md5.digests(data), strict=True)]
-
-
-async def _hash(taken: list[Waiting]) -> None:
+async def _hash(jobs: Sequence[_Job]) -> None:
     try:
-        blocks = await asyncio.to_thread(_blocks, [data for data, _ in taken])
+        digests = await asyncio.to_thread(_digests, jobs)
     except Exception as error:  # noqa: BLE001  # whoever waits gets it
-        for _, result in taken:
-            if not result.done():
-                result.set_exception(error)
+        for job in jobs:
+            if not job.digest.done():
+                job.digest.set_exception(error)
         return
-    for (_, result), block in zip(taken, blocks, strict=True):
-        if not result.done():
-            result.set_result(block)
+    for job, digest in zip(jobs, digests, strict=True):
+        if not job.digest.done():
+            job.digest.set_result(digest)
+
+
+def _digests(jobs: Sequence[_Job]) -> list[bytes]:
+    """A single message goes faster alone, unless more of it is to come."""
+    if [job.message for job in jobs] == [None]:
+        return md5.digests([job.data for job in jobs])
+    messages = [job.message or md5.begun() for job in jobs]
+    md5.update_all(zip(messages, (job.data for job in jobs), strict=True))
+    return [one.digest() for one in messages]

@@ -98,7 +98,7 @@ class LargeCopy:
         row = going.row
         record = partial(self._record, going.subject.idx, row)
         sender = PartSender(self._context, self._lease, self._room, going, record)
-        sender.first, sender.whole = first, WholeMd5() if whole else None
+        sender.first, sender.whole = first, WholeMd5(self._context.hashing) if whole else None
         sender.stored.update((part.number, part) for part in row.parts)
         sender.expect(range(1, going.plan.count + 1))
         return sender
@@ -252,7 +252,7 @@ class LargeCopy:
         told = self._told_md5(landing.subject)
         if not told:
             return landing
-        if await md5_of(self._back(landing, plan)) != told:
+        if await md5_of(self._back(landing, plan), self._context.hashing) != told:
             await self._context.ledger.close_upload(row)
             raise Contradicted(landing.written.etag)
         return replace(landing, source_md5=told, md5=told)

@@ -1,6 +1,5 @@
 """Copying what can only be read from front to back: parts are cut as the bytes come, in constant memory."""
 
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from dataclasses import dataclass, replace
 from connectors.capabilities import ReadStream, Streamer
 from connectors.errors import Corrupted, StoreError, Transient
 from connectors.objects import Block, ObjectHead, WriteOptions, Written
+from engine import md5
 from engine.failures import Meaning, Operation, Side
 from engine.parts import plan_parts, stream_part
 from ledger.values import StoredPart, UploadRow
@@ -50,7 +50,7 @@ class FrontToBack:
         self.head: ObjectHead = opened.head
         self.framed = opened.framed
         # Only asked for where the source told a digest of the whole.
-        self.md5 = hashlib.md5(usedforsecurity=False) if opened.head.md5 else None
+        self.md5 = md5.begun() if opened.head.md5 else None
 
     @property
     def told(self) -> str:
@@ -66,7 +66,7 @@ class FrontToBack:
         self._ahead = data[most:]
         del data[most:]
         if self.md5 is not None:
-            self.md5.update(data)
+            await self._context.hashing.take(self.md5, data)
         return await self._context.hashing.block(data), self._over and not self._ahead
 
     def close(self) -> None:
@@ -127,8 +127,8 @@ class StreamCopy(LargeCopy):
                 await ready(subject)
                 self._lease.check()
                 written = await put(subject, block, options)
-                md5 = block.md5.hex()
-                landing = Landing(subject, written, md5, md5, block.crc64, source.head.crc64, source.told)
+                told = block.md5.hex()
+                landing = Landing(subject, written, told, told, block.crc64, source.head.crc64, source.told)
                 return Streamed(replace(landing, whole=source.framed), len(block))
             row = await self._open(subject, n, options)
             try:
@@ -160,8 +160,8 @@ class StreamCopy(LargeCopy):
         written = await self._complete(whole, row, stored)
         self._heads[subject.idx] = source.head
         landing = await self._landing(whole, stored, written)
-        md5 = source.md5.hexdigest() if source.md5 else ""
-        told = replace(landing, subject=subject, md5=md5, source_md5=source.told, whole=source.framed)
+        whole_md5 = source.md5.digest().hex() if source.md5 else ""
+        told = replace(landing, subject=subject, md5=whole_md5, source_md5=source.told, whole=source.framed)
         return Streamed(told, source.received, row)
 
     async def _open(self, subject: Subject, part_size: int, options: WriteOptions) -> UploadRow:

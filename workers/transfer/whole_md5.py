@@ -1,22 +1,19 @@
 """The MD5 of a whole object that is read in parts: where the source tells it, it stands for every byte."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
-from typing import TypeAlias
 
 from connectors.errors import Corrupted
 from connectors.objects import ObjectHead
 from connectors.traits import Traits
+from engine import md5
 from engine.failures import Meaning, Operation, Side
-from workers.transfer.hashing import LARGE
+from workers.transfer.hashing import Data, Hashing
 from workers.transfer.reading import MD5
 from workers.transfer.subjects import OPAQUE, Subject
 
 # S3, OBS, OSS and their like take at most so much in one PUT, and know the MD5 of nothing larger.
 SINGLE_PUT_MAX = 5 << 30
-
-Data: TypeAlias = bytes | bytearray | memoryview
 
 
 class Misread(Corrupted):
@@ -43,8 +40,9 @@ def told_md5(traits: Traits, subject: Subject, head: ObjectHead) -> str:
 class WholeMd5:
     """Takes in parts that are read side by side, in the order of the object."""
 
-    def __init__(self) -> None:
-        self._md5 = hashlib.md5(usedforsecurity=False)
+    def __init__(self, hashing: Hashing) -> None:
+        self._hashing = hashing
+        self._md5 = md5.begun()
         self._next = 1
         self._turns: dict[int, asyncio.Event] = {}
 
@@ -55,22 +53,19 @@ class WholeMd5:
         """
         if number != self._next:
             await self._turns.setdefault(number, asyncio.Event()).wait()
-        if len(data) < LARGE:
-            self._md5.update(data)
-        else:
-            await asyncio.to_thread(self._md5.update, data)
+        await self._hashing.take(self._md5, data)
         self._next += 1
         if self._next in self._turns:
             self._turns.pop(self._next).set()
 
     def hexdigest(self) -> str:
         """Of what was taken in so far."""
-        return self._md5.hexdigest()
+        return self._md5.digest().hex()
 
 
-async def md5_of(blocks: AsyncIterator[Data]) -> str:
+async def md5_of(blocks: AsyncIterator[Data], hashing: Hashing) -> str:
     """The MD5 in hex of blocks one after the other."""
-    whole, number = WholeMd5(), 0
+    whole, number = WholeMd5(hashing), 0
     async for block in blocks:
         number += 1
         await whole.take(number, block)

@@ -73,3 +73,39 @@ def test_the_constants_are_those_of_the_standard() -> None:
     source = Path(md5.__file__).with_name("_md5.c").read_text()
     for i in range(64):
         assert f"0x{floor(abs(sin(i + 1)) * 2**32):08x}" in source
+
+
+_PIECES = st.lists(st.one_of(st.binary(max_size=150), st.integers(0, 300).map(bytes)), max_size=4)
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=10))
+def test_messages_may_come_piece_by_piece(messages: list[list[bytes]]) -> None:
+    each = [md5.begun() for _ in messages]
+    for round_ in range(4):
+        md5.update_all(
+            [
+                (one, pieces[round_])
+                for one, pieces in zip(each, messages, strict=True)
+                if round_ < len(pieces)
+            ]
+        )
+        assert [one.digest() for one in each] == [
+            hashlib.md5(b"".join(pieces[: round_ + 1])).digest() for pieces in messages
+        ]
+
+
+def test_pieces_without_the_compiled_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(md5, "advance", None)
+    one, other = md5.begun(), md5.begun()
+    md5.update_all([(one, b"ab"), (other, b"x")])
+    md5.update_all([(one, b"c")])
+    assert (one.digest().hex(), other.digest()) == (KNOWN[b"abc"], hashlib.md5(b"x").digest())
+
+
+def test_a_message_is_longer_than_half_a_gigabyte() -> None:
+    """Its length in bits needs more than 32 of them."""
+    piece, whole, alone = bytes(64 << 20), md5.begun(), hashlib.md5()
+    for _ in range(9):
+        md5.update_all([(whole, piece)])
+        alone.update(piece)
+    assert whole.digest() == alone.digest()
