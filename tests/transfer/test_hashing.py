@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -43,6 +45,15 @@ async def _read(hashed: Hashing, n: int, seconds: float) -> Block:
     return await hashed.block(_data(n))
 
 
+@contextmanager
+def _many_coming(hashed: Hashing) -> Iterator[None]:
+    """As many as are worth waiting for."""
+    with ExitStack() as coming:
+        for _ in range(hashing.COMPANY):
+            coming.enter_context(hashed.coming())
+        yield
+
+
 async def test_blocks_that_come_together_are_hashed_at_once(
     batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,8 +61,8 @@ async def test_blocks_that_come_together_are_hashed_at_once(
     hashed = Hashing()
     blocks = await asyncio.gather(*(_read(hashed, n, n * 0.002) for n in range(11)))
     assert blocks == [_of(_data(n)) for n in range(11)]
-    # Eight fill the lanes; the rest waits until nothing more is coming.
-    assert batches == [8, 3]
+    # Eight fill the lanes; the rest are too few to wait for each other.
+    assert (batches[0], sum(batches)) == (8, 11)
 
 
 async def test_eight_do_not_wait_for_what_is_still_coming(
@@ -65,10 +76,13 @@ async def test_eight_do_not_wait_for_what_is_still_coming(
     assert batches == [8]
 
 
-async def test_no_more_than_eight_are_hashed_at_once(batches: list[int]) -> None:
+async def test_no_more_than_eight_are_hashed_at_once(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
     hashed = Hashing()
-    await asyncio.gather(*(hashed.block(_data(n)) for n in range(20)))
-    assert batches == [8, 8, 4]
+    await asyncio.gather(*(hashed.block(_data(n)) for n in range(22)))
+    assert batches == [8, 8, 6]
 
 
 async def test_nobody_waits_for_what_does_not_come_after_all(
@@ -76,11 +90,11 @@ async def test_nobody_waits_for_what_does_not_come_after_all(
 ) -> None:
     monkeypatch.setattr(hashing, "PATIENCE", 60)
     hashed = Hashing()
-    with hashed.coming():
+    with _many_coming(hashed):
         waits = asyncio.create_task(hashed.block(_data(1)))
         await asyncio.sleep(0.01)
         assert not waits.done()
-    # The read that was under way has failed.
+    # The reads that were under way have failed.
     assert await waits == _of(_data(1))
     assert batches == [1]
 
@@ -97,10 +111,20 @@ async def test_nobody_waits_where_nothing_is_coming(
 
 async def test_a_block_does_not_wait_for_a_slow_source(batches: list[int]) -> None:
     hashed = Hashing()
-    with hashed.coming():
+    with _many_coming(hashed):
         began = time.monotonic()
         assert await hashed.block(_data(1)) == _of(_data(1))
         assert time.monotonic() - began < 5
+    assert batches == [1]
+
+
+async def test_the_parts_of_one_object_do_not_wait_for_each_other(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    with hashed.coming(), hashed.coming(), hashed.coming():
+        assert await hashed.block(_data(1)) == _of(_data(1))
     assert batches == [1]
 
 
@@ -113,7 +137,7 @@ async def test_small_blocks_are_hashed_where_they_are(batches: list[int]) -> Non
 
 async def test_who_goes_away_takes_nothing_from_the_others(batches: list[int]) -> None:
     hashed = Hashing()
-    with hashed.coming():
+    with _many_coming(hashed):
         gone, stays = (asyncio.create_task(hashed.block(_data(n))) for n in (1, 2))
         await asyncio.sleep(0)
         gone.cancel()
@@ -126,7 +150,7 @@ async def test_a_failure_reaches_all_who_wait(monkeypatch: pytest.MonkeyPatch) -
         raise MemoryError
 
     hashed = Hashing()
-    with monkeypatch.context() as broken, hashed.coming():
+    with monkeypatch.context() as broken, _many_coming(hashed):
         broken.setattr(hashing, "_digests", fails)
         failed = await asyncio.gather(*(hashed.block(_data(n)) for n in (1, 2)), return_exceptions=True)
     assert [type(one) for one in failed] == [MemoryError, MemoryError]
@@ -138,7 +162,7 @@ async def test_a_piece_of_a_whole_waits_for_nothing_and_takes_others_along(
 ) -> None:
     monkeypatch.setattr(hashing, "PATIENCE", 60)
     hashed, whole = Hashing(), md5.begun()
-    with hashed.coming():
+    with _many_coming(hashed):
         block = asyncio.create_task(hashed.block(_data(1)))
         await asyncio.sleep(0.01)
         await hashed.take(whole, _data(2))

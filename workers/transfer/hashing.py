@@ -15,8 +15,10 @@ from engine.md5 import Md5
 
 # Bytes from which on a block is hashed beside the loop.
 LARGE = 1 << 20
-# How long a block waits for others that are on their way, in seconds.
+# How long a block waits for others that are on their way, in seconds, where so many would come together: more than the
+# parts of one object, which would only be held up.
 PATIENCE = 0.03
+COMPANY = 5
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -71,11 +73,9 @@ class Hashing:
         return await job.digest
 
     def _look(self) -> None:
-        if (
-            len(self._waiting) >= md5.LANES
-            or not self._coming
-            or any(job.message is not None for job in self._waiting)
-        ):
+        waiting = len(self._waiting)
+        crowd = waiting + self._coming >= COMPANY and waiting < md5.LANES
+        if not (crowd and self._coming) or any(job.message is not None for job in self._waiting):
             self._company.set()
 
     async def _run(self) -> None:
