@@ -79,5 +79,5 @@ lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.
 		--universal --python-version 3.11 $(LOCKED) --output-file deploy/requirements.lock
 
 clean:  ## Removes the environment, caches and the demo's stores.
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info engine/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

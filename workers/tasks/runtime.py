@@ -18,6 +18,7 @@ from typing import Protocol
 
 import uvloop
 
+from engine import md5
 from workers.broker.doorbell import Doorbell
 from workers.tasks.dispatcher import Dispatcher
 from workers.tasks.polling import Polling
@@ -136,7 +137,8 @@ class Runtime:
         slices = self._slices = Slices(parts.worker)
         self._watchdog.start()
         turns = [asyncio.create_task(turn, name=name) for name, turn in self._turns(parts, slices)]
-        log.info("worker_started", extra={"poll_seconds": self._settings.poll_seconds})
+        told = {"poll_seconds": self._settings.poll_seconds, "md5_lanes": md5.LANES}
+        log.info("worker_started", extra=told)
         self._begun.set()
         try:
             await self._until_told(turns)
