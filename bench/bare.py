@@ -46,9 +46,12 @@ class Bare:
         queue: asyncio.Queue[ObjectInfo | None] = asyncio.Queue(_AHEAD)
         async with asyncio.TaskGroup() as group:
             lanes = [group.create_task(self._lane(queue)) for _ in range(self._lanes)]
+            before = 0
             async for page in listed(self.source):
-                for one in page[self._first :: self._step]:
-                    await queue.put(one)
+                for number, one in enumerate(page, before):
+                    if number % self._step == self._first:
+                        await queue.put(one)
+                before += len(page)
             for _ in lanes:
                 await queue.put(None)
         return sum(lane.result() for lane in lanes)

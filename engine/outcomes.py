@@ -86,7 +86,7 @@ class Left:
     keys: Sequence[bytes]
     sizes: Sequence[int]
     etags: Sequence[str]
-    rules: Sequence[str]
+    evidence: Sequence[str]
 
     def encode(self, finished_ms: int) -> bytes:
         """The segment that outcomes with these columns make, as `decode` reads it."""
@@ -97,7 +97,7 @@ class Left:
         columns.blobs(self.keys)
         columns.numbers(self.sizes)
         columns.texts(self.etags)
-        columns.words(self.rules)
+        columns.words(self.evidence)
         for _ in range(3):
             columns.words(nothing)
         columns.numbers([finished_ms] * len(self.keys))

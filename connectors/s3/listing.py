@@ -21,9 +21,10 @@ from engine.values import value
 _MOST_HOPS = 50
 # An entry as most stores write it, with nothing in it that XML would read in another way.
 _PLAIN = rb"[^<>&\x00-\x1f]*+"
-_QUOTE = rb"(?:&quot;|\")?+"
+_QUOTE = rb"(?:&quot;|\")?"
+# No possessive groups: up to Python 3.11.4 one that fails leaves its place advanced (CPython gh-106052).
 _MORE = (
-    rb"(?:<Owner>(?:<ID>%b</ID>)?+(?:<DisplayName>%b</DisplayName>)?+</Owner>|<Type>[0-9A-Za-z_]*+</Type>)?+"
+    rb"(?:<Owner>(?:<ID>%b</ID>)?(?:<DisplayName>%b</DisplayName>)?</Owner>|<Type>[0-9A-Za-z_]*+</Type>)?"
     % (_PLAIN, _PLAIN)
 )
 _ENTRY = re.compile(

@@ -65,6 +65,24 @@ async def test_blocks_that_come_together_are_hashed_at_once(
     assert (batches[0], sum(batches)) == (8, 11)
 
 
+async def test_five_are_worth_waiting_for(batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "PATIENCE", 60)
+    hashed = Hashing()
+    await asyncio.gather(*(_read(hashed, n, n * 0.01) for n in range(hashing.COMPANY)))
+    assert batches == [5]
+
+
+async def test_without_lanes_each_is_hashed_in_a_thread_of_its_own(
+    batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(md5, "LANES", 1)
+    hashed = Hashing()
+    with _many_coming(hashed):
+        blocks = await asyncio.gather(*(hashed.block(_data(n)) for n in range(3)))
+    assert blocks == [_of(_data(n)) for n in range(3)]
+    assert batches == [1, 1, 1]
+
+
 async def test_eight_do_not_wait_for_what_is_still_coming(
     batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,8 @@ class Hashing:
             yield
         finally:
             self._coming -= 1
-            self._look()
+            # Once what has come is among those who wait.
+            asyncio.get_running_loop().call_soon(self._look)
 
     async def block(self, data: bytes | bytearray) -> Block:
         """A block with its hashes."""
@@ -66,6 +67,8 @@ class Hashing:
 
     async def _queued(self, data: Data, message: Md5 | None) -> bytes:
         job = _Job(data, message, asyncio.get_running_loop().create_future())
+        if md5.LANES == 1:
+            return (await asyncio.to_thread(_digests, [job]))[0]
         self._waiting.append(job)
         if self._busy is None:
             self._busy = asyncio.create_task(self._run())

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
 
 from connectors.capabilities import Described
 from connectors.objects import ObjectInfo
@@ -14,11 +16,14 @@ from engine.outcomes import Left, Outcome, OutcomeKind
 from engine.parts import SINGLE_MAX
 from engine.policy import Candidate, Copy, Existing, NeedHead, Rule, Skip, decide
 from engine.selection import is_recent
+from engine.verification import Same
 from ledger.values import NewSegment, NewUnit
 from workers.transfer.context import TaskContext
 from workers.transfer.segments import left_segment, segments
 
 UNIT_BYTES = 256 << 20
+# An object that is left alone: its place, key, size and ETag, and the word for what shows it.
+Row: TypeAlias = tuple[int, bytes, int, str, StrEnum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,12 @@ class Sifter:
         """Decide each object by its sight. `listed` is the digest of all."""
         entries: list[Entry] = []
         outcomes: list[Outcome] = []
-        left: list[tuple[int, bytes, int, str, Rule]] = []
+        left: list[Row] = []
         before, self._now_ms = b"", self._clock.now_ms()
         for line, (one, sight) in enumerate(zip(objects, sights, strict=True)):
             found = Rule.DUPLICATE_LINE if one.key == before else self._decide(one, sight, line)
             before = one.key
-            if isinstance(found, Rule):
+            if isinstance(found, StrEnum):
                 left.append((line, before, one.size, one.etag, found))
             elif isinstance(found, Entry):
                 entries.append(found)
@@ -81,15 +86,14 @@ class Sifter:
                 outcomes.append(found)
         return Sifted(tuple(_units(entries)), (*self._left(left, listed), *segments(outcomes, listed)))
 
-    def _left(
-        self, rows: Sequence[tuple[int, bytes, int, str, Rule]], listed: Digested
-    ) -> Iterator[NewSegment]:
+    def _left(self, rows: Sequence[Row], listed: Digested) -> Iterator[NewSegment]:
         if rows:
-            idx, keys, sizes, etags, rules = zip(*rows, strict=True)
+            idx, keys, sizes, etags, evidence = zip(*rows, strict=True)
             known = [max(size, 0) for size in sizes] if min(sizes) < 0 else sizes
-            yield left_segment(Left(idx, keys, known, etags, rules), self._now_ms, listed)
+            yield left_segment(Left(idx, keys, known, etags, evidence), self._now_ms, listed)
 
-    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule:
+    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule | Same:
+        """An entry to be copied, what shows that it can be left alone, or a failure."""
         if (self._file_system or not 0 < len(one.key) <= self._room) and (why := self._name_problem(one)):
             return self._failed(one, line, why)
         if self._since_s and one.modified_ms >= 0 and not is_recent(one.modified_ms, self._since_s):

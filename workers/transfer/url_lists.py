@@ -26,6 +26,7 @@ from engine.urllist import (
     superseded,
 )
 from engine.values import value
+from engine.verification import Same
 from ledger.values import NewUnit
 from workers.transfer.context import TaskContext
 from workers.transfer.lists import ListFile, sort_list
@@ -77,6 +78,7 @@ class UrlSifter(Sifter):
         self, objects: Sequence[ObjectInfo], sights: Sequence[Sight[ObjectInfo]], listed: Digested
     ) -> Sifted:
         """Decide each line by its sight; only the first of a key can rely on it."""
+        self._now_ms = self._clock.now_ms()
         runs: list[list[Entry]] = []
         outcomes: list[Outcome] = []
         numbered = enumerate(zip(objects, sights, strict=True))
@@ -108,14 +110,14 @@ class UrlSifter(Sifter):
             return self._skipped(one, idx, Rule.DUPLICATE_LINE)
         decided = self._decide(one, sight, idx)
         match decided:
-            case Rule():
+            case Rule() | Same():
                 return self._skipped(one, idx, decided)
             case Outcome():
                 return decided
             case Entry():
                 return replace(decided, url=line.url)
 
-    def _skipped(self, one: ListedUrl, idx: int, rule: Rule) -> Outcome:
+    def _skipped(self, one: ListedUrl, idx: int, rule: Rule | Same) -> Outcome:
         return Outcome(
             idx, OutcomeKind.SKIP, one.key, max(one.size, 0), one.etag, rule, finished_ms=self._now_ms
         )

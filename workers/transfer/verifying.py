@@ -31,7 +31,7 @@ ROUNDS = 3
 class VerifySifter(Sifter):
     """A listed object is a skip when it is there and equal, a failure when it is not, else it is looked at."""
 
-    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule:
+    def _decide(self, one: ObjectInfo, sight: Sight[ObjectInfo], line: int) -> Entry | Outcome | Rule | Same:
         if one.modified_ms >= 0 and not is_recent(one.modified_ms, self._spec.migrate_since_s):
             return Rule.MIGRATE_SINCE
         match sight:
@@ -42,14 +42,14 @@ class VerifySifter(Sifter):
             case Present(item):
                 return self._compared(one, item, line)
 
-    def _compared(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Outcome:
+    def _compared(self, one: ObjectInfo, item: ObjectInfo, line: int) -> Entry | Outcome | Same:
         pair = self._context.pair
         verdict = compare(_listed(one, pair.source.traits), _listed(item, pair.destination.traits))
         if isinstance(verdict, Unsettled) or (self._context.facts.reread and isinstance(verdict, Same)):
             return entry_of(one, "unknown", item.etag, line)
-        return self._found(one, line, verdict)
+        return verdict if isinstance(verdict, Same) else self._found(one, line, verdict)
 
-    def _found(self, one: ObjectInfo, line: int, verdict: Same | Different) -> Outcome:
+    def _found(self, one: ObjectInfo, line: int, verdict: Different) -> Outcome:
         entry = entry_of(one, "", "", line)
         return outcome(self._context, line, entry, verdict)
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+import sysconfig
 from array import array
 from math import floor, sin
 from pathlib import Path
@@ -42,7 +43,8 @@ def test_any_buffer_of_bytes_will_do() -> None:
 
 
 def test_it_is_compiled_where_there_is_a_compiler() -> None:
-    assert shutil.which("cc") is None or md5.LANES == 8
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    assert shutil.which("cc") is None or not headers.exists() or md5.LANES == 8
 
 
 @pytest.mark.skipif(md5.advance is None, reason="there is no compiler")
