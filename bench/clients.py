@@ -1,4 +1,4 @@
-"""Who is measured: the product as `oms up` runs it, rclone, and the bare loop."""
+"""Who is measured: the product as `oms up` runs it, rclone, and loops that only copy."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Client(StrEnum):
     PRODUCT = "product"
     BARE = "bare loop"
     BARE_SIDE_BY_SIDE = "bare loops"
+    USUAL = "aiohttp loop"
     RCLONE = "rclone"
     RCLONE_64 = "rclone 64"
 
@@ -215,6 +216,12 @@ def bare(root: Path, order: Order, *, processes: int = 1) -> Usage:
             for first, share in enumerate(shares)
         ]
     )
+
+
+def usual(pair: Pair, order: Order) -> Usage:
+    """The loop that knows nothing of the product's own HTTP client."""
+    command = [sys.executable, "-m", "bench.usual", pair.source.url, pair.destination.url]
+    return measured_children([[*command, "--lanes", str(order.lanes), "--expect", str(order.objects)]])
 
 
 def rclone(pair: Pair, order: Order, *, many: bool) -> Usage:

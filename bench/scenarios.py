@@ -11,7 +11,7 @@ from bench import clients
 from bench.clients import Client, Order, Work
 from bench.flat import Flat
 from bench.measure import Run
-from bench.stage import FAR_MS, FEW, KIB, LOOK_SECONDS, MIB, Bench, Stage, contents, staged, turns, until
+from bench.stage import FAR_MS, FEW, KIB, LOOK_SECONDS, MIB, ONLY_SMALL, Bench, Stage, contents, staged, turns, until
 from bench.store import Objects
 from bench.stores import FROM, INTO
 
@@ -24,7 +24,7 @@ def small(bench: Bench) -> None:
         for repetition, client in turns(bench, tuple(Client)):
             stage.pair.empty()
             bench.note(stage.run("A", client, repetition, Order(Work.COPY, count), size))
-            if client is Client.BARE_SIDE_BY_SIDE:
+            if client in ONLY_SMALL:
                 continue
             again = Order(Work.COMPARE if client is Client.BARE else Work.COPY, count)
             # After its own copy, since rclone compares the times that it has stored itself.

@@ -132,6 +132,8 @@ class Stage:
                 return clients.bare(self.bench.root, order)
             case Client.BARE_SIDE_BY_SIDE:
                 return clients.bare(self.bench.root, order, processes=clients.worker_processes())
+            case Client.USUAL:
+                return clients.usual(self.pair, order)
             case Client.RCLONE | Client.RCLONE_64:
                 return clients.rclone(self.pair, order, many=client is Client.RCLONE_64)
 
@@ -155,7 +157,8 @@ def contents(**more: Any) -> Contents:
     return Contents(ACCESS_KEY, SECRET_KEY, **more)
 
 
-ALL = tuple(one for one in Client if one is not Client.BARE_SIDE_BY_SIDE)
+ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.USUAL)
+ALL = tuple(one for one in Client if one not in ONLY_SMALL)
 
 
 def turns(
