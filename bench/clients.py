@@ -48,6 +48,10 @@ class Client(StrEnum):
     RCLONE_64 = "rclone 64"
 
 
+# Loops that only the first scenario has.
+ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.USUAL)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A run to be done: `source` names the bucket, `objects` how many it must find, `lanes` is for the bare loop."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from bench import clients
-from bench.clients import Client, Order, Work
+from bench.clients import ONLY_SMALL, Client, Order, Work
 from bench.flat import Flat
 from bench.measure import Run
-from bench.stage import FAR_MS, FEW, KIB, LOOK_SECONDS, MIB, ONLY_SMALL, Bench, Stage, contents, staged, turns, until
+from bench.stage import FAR_MS, FEW, KIB, LOOK_SECONDS, MIB, Bench, Stage, contents, staged, turns, until
 from bench.store import Objects
 from bench.stores import FROM, INTO
 

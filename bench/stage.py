@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import clients
-from bench.clients import Client, Order, Product, Work
+from bench.clients import ONLY_SMALL, Client, Order, Product, Work
 from bench.measure import Run, Usage
 from bench.store import Contents
 from bench.stores import ACCESS_KEY, SECRET_KEY, Pair, opened
@@ -157,7 +157,6 @@ def contents(**more: Any) -> Contents:
     return Contents(ACCESS_KEY, SECRET_KEY, **more)
 
 
-ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.USUAL)
 ALL = tuple(one for one in Client if one not in ONLY_SMALL)
 
 

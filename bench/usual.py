@@ -1,6 +1,6 @@
-"""`python -m bench.usual SOURCE DESTINATION`: the loop that is usual in Python: aiohttp on uvloop, nothing of the product
-but its signatures. GET, MD5 beside the listed ETag, PUT with Content-MD5, the ETag that comes back: what copying an
-object costs whoever writes no HTTP client. Objects of one part only.
+"""`python -m bench.usual SOURCE DESTINATION`: aiohttp on uvloop in a plain loop; of the product only its signatures.
+
+GET, MD5 beside the listed ETag, PUT with Content-MD5, the ETag that comes back. Objects of one part only.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ class Found:
         """What was seen to fail."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name) is False)
 
-    def holds(self, *names: str) -> bool:
-        """Whether none of these was seen to fail."""
-        return all(getattr(self, name) is not False for name in names)
+    def holds(self, name: str) -> bool:
+        """Whether this was not seen to fail."""
+        return getattr(self, name) is not False
 
 
 def to_json(found: Found) -> dict[str, bool]:

@@ -26,10 +26,16 @@ class ByteBudget:
         """`async with` waits for `n` bytes and gives them back at the end."""
         return Hold(self, min(n, self.total), owner)
 
+    def open(self, n: int, owner: Hashable) -> bool:
+        """Take `n` bytes if they are there and nobody waits for any."""
+        if self._queues or n > self.total - self.held or not self._may(owner, n):
+            return False
+        self._grant_to(owner, n)
+        return True
+
     async def take(self, n: int, owner: Hashable) -> None:
         """Wait for `n` bytes, at most the whole budget."""
-        if not self._queues and n <= self.total - self.held and self._may(owner, n):
-            self._grant_to(owner, n)
+        if self.open(n, owner):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._queues.setdefault(owner, deque())
@@ -51,7 +57,8 @@ class ByteBudget:
         self._held[owner] -= n
         if not self._held[owner]:
             del self._held[owner]
-        self._grant()
+        if self._queues:
+            self._grant()
 
     def _grant(self) -> None:
         """Whoever is next gets his bytes; when they are not there nobody overtakes him."""
@@ -93,7 +100,8 @@ class Hold:
         self._owner = owner
 
     async def __aenter__(self) -> None:
-        await self._budget.take(self._n, self._owner)
+        if not self._budget.open(self._n, self._owner):
+            await self._budget.take(self._n, self._owner)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

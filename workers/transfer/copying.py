@@ -108,7 +108,7 @@ class Copier:
 
     async def _rounds(self, listed: Subject) -> Outcome:
         """Again when the source changed, the destination moved, or what landed is not what was sent."""
-        found = await self._decider.first(listed)
+        found = self._decider.listed(listed) or await self._decider.again(listed)
         for last in (*[False] * (self.rounds - 1), True):
             if isinstance(found, Rule):
                 return self._skipped(listed, found)
@@ -177,8 +177,8 @@ class Copier:
     async def _small(self, subject: Subject) -> Landing:
         block, head = await read_whole(self._context, subject)
         options = await write_options(self._context, subject, head)
-        await self._decider.check_free(subject)
-        self._lease.check()
+        if subject.weak:
+            await self._decider.check_free(subject)
         written = await self._put(subject, block, options)
         md5 = block.md5.hex()
         told = head.md5.hex() if head.md5 is not None else ""
@@ -188,16 +188,14 @@ class Copier:
         """Refused because our own earlier request landed after all counts as written."""
         context, store = self._context, self._context.pair.destination
         paid = context.ahead("write", len(block))
+
+        async def attempt() -> Written:
+            self._lease.check()
+            pace = None if paid else context.pace()
+            return await store.put(subject.dst_key, block, options, subject.condition, pace)
+
         try:
-            return await context.destination(
-                self._lease.under(
-                    lambda: store.put(
-                        subject.dst_key, block, options, subject.condition, None if paid else context.pace()
-                    )
-                ),
-                len(block),
-                paid,
-            )
+            return await context.destination(attempt, len(block), paid)
         except PreconditionFailed:
             head = await self._decider.destination_head(subject.dst_key)
             if head is None or head.info.size != len(block) or head.info.etag != block.md5.hex():

@@ -19,18 +19,18 @@ class Decider:
         self._spec = context.facts.spec
         self._decided_ms = decided_ms
 
-    async def first(self, subject: Subject) -> Subject | Rule:
-        """From the listing's decision, or anew where it left the decision open."""
+    def listed(self, subject: Subject) -> Subject | None:
+        """From the listing's decision; None where that is left open, and `again` has to look."""
         if self._spec.overwrite is OverwriteMode.FULL_OVERWRITE:
             return subject
         decision = subject.listed.decision
         if decision == "unknown" or self._stale():
-            return await self.again(subject)
+            return None
         over = None if decision == "absent" else subject.listed.dst_etag
         large = subject.size > SINGLE_MAX
         if self._spec.overwrite is OverwriteMode.NO_OVERWRITE and not self.conditional(over) and large:
             # `check_free` comes when all parts are there: too late to be the only look.
-            return await self.again(subject)
+            return None
         return subject.bound(self.condition(over))
 
     async def again(self, subject: Subject) -> Subject | Rule:

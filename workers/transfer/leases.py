@@ -35,7 +35,7 @@ class Lease:
 
     def usable(self) -> bool:
         """May a write still be begun?"""
-        return not self.lost and self.clock.monotonic() < self.deadline - self.margin
+        return not self.gone.is_set() and self.clock.monotonic() < self.deadline - self.margin
 
     def check(self) -> None:
         """Raise LeaseLost unless a write may still be begun."""

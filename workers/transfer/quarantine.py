@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 
 
 class Quarantine:
-    """Shared by all tasks of a process. What is inside ends soon: a small object, or one part of a large one."""
+    """Shared by all tasks of a process. What is inside ends soon: a small object, or one part of a large one.
+
+    Each `open` that was True and each `enter` is followed by exactly one `leave`.
+    """
 
     def __init__(self) -> None:
         self._inside = 0
@@ -14,13 +17,18 @@ class Quarantine:
         self._empty.set()
         self._suspect = asyncio.Lock()
 
-    async def enter(self) -> None:
-        """Wait while a suspect is at work, or waits for its turn."""
+    def open(self) -> bool:
+        """Come in, unless a suspect is at work or waits for its turn."""
         if self._suspect.locked():
+            return False
+        self.enter_now()
+        return True
+
+    async def enter(self) -> None:
+        """Come in as soon as `open` would."""
+        if not self.open():
             async with self._suspect:
                 self.enter_now()
-        else:
-            self.enter_now()
 
     def enter_now(self) -> None:
         """For the suspect's own parts, whose turn it is."""

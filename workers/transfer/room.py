@@ -5,11 +5,9 @@ In this order, so that who waits for his turn holds nothing that another needs t
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from types import TracebackType
 
 from workers.transfer.budget import ByteBudget, Hold
 from workers.transfer.context import TaskContext
-from workers.transfer.quarantine import Quarantine
 
 
 class Room:
@@ -22,9 +20,22 @@ class Room:
         self._alone: int | None = None
         self._held = AsyncExitStack()
 
-    def whole(self, idx: int) -> "Turn":
-        """A small object: inside from its beginning to its end, with all that it does."""
-        return Turn(self._context.quarantine, idx, self._whole)
+    async def enter(self, idx: int) -> None:
+        """A small object: inside from its beginning to its end (`leave`), with all that it does."""
+        await self._context.quarantine.enter()
+        self._whole.add(idx)
+
+    def open(self, idx: int) -> bool:
+        """`enter`, unless it has to wait for its turn."""
+        if not self._context.quarantine.open():
+            return False
+        self._whole.add(idx)
+        return True
+
+    def leave(self, idx: int) -> None:
+        """The end of what has entered."""
+        self._whole.discard(idx)
+        self._context.quarantine.leave()
 
     def turn(self, idx: int) -> AbstractAsyncContextManager[None]:
         """One step of an object, unless it is inside as a whole."""
@@ -71,24 +82,3 @@ class Room:
 
     def _no_more(self) -> None:
         self._alone = None
-
-
-class Turn:
-    """Inside as a whole, while the block lasts."""
-
-    __slots__ = ("_idx", "_quarantine", "_whole")
-
-    def __init__(self, quarantine: Quarantine, idx: int, whole: set[int]) -> None:
-        self._quarantine = quarantine
-        self._idx = idx
-        self._whole = whole
-
-    async def __aenter__(self) -> None:
-        await self._quarantine.enter()
-        self._whole.add(self._idx)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._whole.discard(self._idx)
-        self._quarantine.leave()

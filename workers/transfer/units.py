@@ -121,8 +121,14 @@ class UnitWork:
 
     async def _one(self, idx: int, entry: Entry) -> bool:
         """One object to its outcome; whether the bucket itself is to be asked afterwards."""
-        async with self._room.whole(idx) if 0 <= entry.size <= SINGLE_MAX else nullcontext():
+        if not 0 <= entry.size <= SINGLE_MAX:
             return await self._decided(idx, entry)
+        if not self._room.open(idx):
+            await self._room.enter(idx)
+        try:
+            return await self._decided(idx, entry)
+        finally:
+            self._room.leave(idx)
 
     async def _isolated(self, idx: int, entry: Entry) -> bool:
         """With its turn noted, so that a crash names it; after two at the same object, with nothing beside it.
@@ -145,23 +151,20 @@ class UnitWork:
             return doubtful
 
     async def _decided(self, idx: int, entry: Entry) -> bool:
-        outcome = await self._copied(idx, entry)
+        """An object over which the unit breaks again and again fails alone."""
+        try:
+            outcome = await self._copier.copy(idx, entry)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            if self._claim.attempts < MOST_CRASHES:
+                raise
+            log.exception("object_broke", extra={"unit": self._claim.fence.row, "idx": idx})
+            outcome = self._poison(idx, entry, repr(error))
         return outcome is not None and self._noted(outcome)
 
     async def _note_restoring(self) -> None:
         restoring = self._copier.restoring
         if restoring is not None and restoring.new:
             await self._context.ledger.note_restoring(self._claim)
-
-    async def _copied(self, idx: int, entry: Entry) -> Outcome | None:
-        """An object over which the unit breaks again and again fails alone."""
-        try:
-            return await self._copier.copy(idx, entry)
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-            if self._claim.attempts < MOST_CRASHES:
-                raise
-            log.exception("object_broke", extra={"unit": self._claim.fence.row, "idx": idx})
-            return self._poison(idx, entry, repr(error))
 
     def _poison(self, idx: int, entry: Entry, detail: str) -> Outcome:
         return Outcome(
