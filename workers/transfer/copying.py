@@ -1,5 +1,6 @@
 """Copying one object: one GET and one PUT, checked by the headers of those two answers (design 3.8, 3.9)."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from connectors.errors import (
@@ -77,9 +78,9 @@ class Copier:
         try:
             check_line(self._context, subject)
             if not entry.url:
-                return await self._unless_archived(subject)
+                return await self._rounds(subject)
             async with self._turns.turn(entry.key):
-                return await self._unless_archived(subject)
+                return await self._rounds(subject)
         except Fatal:
             raise
         except Denied as error:
@@ -96,27 +97,27 @@ class Copier:
     async def _check_keys(self, side: Side) -> None:
         await check_keys(self._context, side)
 
-    async def _unless_archived(self, subject: Subject) -> Outcome | None:
-        if self._restoring.asked_before and await self._restoring.runs(subject.listed):
+    async def _rounds(self, listed: Subject) -> Outcome | None:
+        """Again when the source changed, the destination moved, or what landed is not what was sent.
+
+        None while it is being restored.
+        """
+        if self._restoring.asked_before and await self._restoring.runs(listed.listed):
             return None
         try:
-            return await self._rounds(subject)
+            found = self._decider.listed(listed) or await self._decider.again(listed)
+            for last in (*[False] * (self.rounds - 1), True):
+                if isinstance(found, Rule):
+                    return self._skipped(listed, found)
+                subject = found if found.known or found.headed else await self._decider.source_seen(found)
+                try:
+                    return await self._once(subject)
+                except (Changed, Misread, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
+                    found = await self._otherwise(subject, problem, last=last)
         except Archived as refusal:
-            if not await self._restoring.asked(subject.listed, refusal):
+            if not await self._restoring.asked(listed.listed, refusal):
                 raise
-        return None
-
-    async def _rounds(self, listed: Subject) -> Outcome:
-        """Again when the source changed, the destination moved, or what landed is not what was sent."""
-        found = self._decider.listed(listed) or await self._decider.again(listed)
-        for last in (*[False] * (self.rounds - 1), True):
-            if isinstance(found, Rule):
-                return self._skipped(listed, found)
-            subject = found if found.known or found.headed else await self._decider.source_seen(found)
-            try:
-                return await self._once(subject)
-            except (Changed, Misread, PreconditionFailed, NotFound, Rejected, Contradicted) as problem:
-                found = await self._otherwise(subject, problem, last=last)
+            return None
         raise AssertionError("the last round returns or raises")
 
     async def _otherwise(self, subject: Subject, problem: Exception, *, last: bool) -> Subject | Rule:
@@ -137,14 +138,23 @@ class Copier:
                 return subject
         raise problem
 
-    async def _once(self, subject: Subject) -> Outcome:
-        if subject.streamed:
-            return await self._once_streamed(subject)
-        if subject.size > SINGLE_MAX:
-            return await self._once_large(subject)
+    def _once(self, subject: Subject) -> Awaitable[Outcome]:
+        if 0 <= subject.size <= SINGLE_MAX:
+            return self._once_small(subject)
+        return self._once_streamed(subject) if subject.streamed else self._once_large(subject)
+
+    async def _once_small(self, subject: Subject) -> Outcome:
+        context = self._context
         async with self._room.memory(subject.idx, subject.size, max(subject.size, 1 << 12)):
-            landing = await self._small(subject)
-        return self._succeeded(subject, landing, weigh(self._context, landing))
+            block, head = await read_whole(context, subject)
+            options = await write_options(context, subject, head)
+            if subject.weak:
+                await self._decider.check_free(subject)
+            written = await self._put(subject, block, options)
+        md5 = block.md5.hex()
+        told = head.md5.hex() if head.md5 is not None else ""
+        landing = Landing(subject, written, md5, md5, block.crc64, head.crc64, told, options.left)
+        return self._succeeded(subject, landing, weigh(context, landing))
 
     async def _once_large(self, subject: Subject) -> Outcome:
         await measure(self._context, parts=True)
@@ -173,16 +183,6 @@ class Copier:
         seen = replace(subject, size=streamed.size)
         outcome = self._succeeded(seen, streamed.landing, level)
         return outcome if streamed.landing.whole else replace(outcome, strength="weak")
-
-    async def _small(self, subject: Subject) -> Landing:
-        block, head = await read_whole(self._context, subject)
-        options = await write_options(self._context, subject, head)
-        if subject.weak:
-            await self._decider.check_free(subject)
-        written = await self._put(subject, block, options)
-        md5 = block.md5.hex()
-        told = head.md5.hex() if head.md5 is not None else ""
-        return Landing(subject, written, md5, md5, block.crc64, head.crc64, told, options.left)
 
     async def _put(self, subject: Subject, block: Block, options: WriteOptions) -> Written:
         """Refused because our own earlier request landed after all counts as written."""

@@ -1,9 +1,10 @@
 """Reading one block of one version, under the task's limit, checked against what the source itself says."""
 
 import re
+from collections.abc import Awaitable
 
 from connectors.errors import Corrupted
-from connectors.objects import Block, ByteRange, ObjectHead
+from connectors.objects import Block, ByteRange, ObjectHead, ReadAnswer
 from engine.failures import Meaning, Operation
 from engine.parts import pieces, quarter_second_piece
 from workers.transfer.context import TaskContext
@@ -56,29 +57,46 @@ def md5_denied(context: TaskContext, subject: Subject, head: ObjectHead, block: 
     return told != block.md5.hex() and MD5.fullmatch(told) is not None
 
 
-async def _hashed(
+def _hashed(
     context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool = False
-) -> tuple[Block, ObjectHead]:
+) -> Awaitable[tuple[Block, ObjectHead]]:
     length = subject.size if part is None else part.length
-    if length < LARGE:
-        data, head = await _read(context, subject, part, paid=paid)
-        return block_of(data), head
+    hashed = _hashed_here if length < LARGE else _hashed_beside
+    return hashed(context, subject, part, paid=paid)
+
+
+async def _hashed_here(
+    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool
+) -> tuple[Block, ObjectHead]:
+    answer = await _read(context, subject, part, paid=paid)
+    return block_of(answer.data), answer.head
+
+
+async def _hashed_beside(
+    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool
+) -> tuple[Block, ObjectHead]:
     with context.hashing.coming():
-        data, head = await _read(context, subject, part, paid=paid)
-    return await context.hashing.block(data), head
+        answer = await _read(context, subject, part, paid=paid)
+    return await context.hashing.block(answer.data), answer.head
 
 
-async def _read(
-    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool = False
-) -> tuple[bytes | bytearray, ObjectHead]:
+def _read(
+    context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool
+) -> Awaitable[ReadAnswer]:
+    if paid or context.rate() is None:
+        return context.pair.source.read(subject.source_key, subject.guard, part)
+    return _read_slowly(context, subject, part)
+
+
+async def _read_slowly(context: TaskContext, subject: Subject, part: ByteRange | None) -> ReadAnswer:
+    """A quarter of a second of the limit at a time, where it can be read in parts."""
     store, key, guard = context.pair.source, subject.source_key, subject.guard
     length = guard.size if part is None else part.length
     rate = context.rate()
-    if not (paid or rate is None or subject.ranged):
+    if not subject.ranged:
         await context.take("read", length)
-    if paid or rate is None or not length or not subject.ranged:
-        answer = await store.read(key, guard, part)
-        return answer.data, answer.head
+    if rate is None or not length or not subject.ranged:
+        return await store.read(key, guard, part)
     first = 0 if part is None else part.start
     together = bytearray()
     while True:
@@ -87,4 +105,4 @@ async def _read(
         answer = await store.read(key, guard, ByteRange(first + len(together), piece))
         together += answer.data
         if len(together) == length:
-            return together, answer.head
+            return ReadAnswer(together, answer.head)

@@ -119,16 +119,25 @@ class UnitWork:
             if self._copier.completed:
                 await self._close_uploads()
 
-    async def _one(self, idx: int, entry: Entry) -> bool:
-        """One object to its outcome; whether the bucket itself is to be asked afterwards."""
-        if not 0 <= entry.size <= SINGLE_MAX:
-            return await self._decided(idx, entry)
-        if not self._room.open(idx):
+    async def _one(self, idx: int, entry: Entry, *, alone: bool = False) -> bool:
+        """One object to its outcome; whether the bucket itself is to be asked afterwards.
+
+        Over which the unit breaks again and again, that fails alone. `alone`: it has the room for itself.
+        """
+        whole = not alone and 0 <= entry.size <= SINGLE_MAX
+        if whole and not self._room.open(idx):
             await self._room.enter(idx)
         try:
-            return await self._decided(idx, entry)
+            outcome = await self._copier.copy(idx, entry)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            if self._claim.attempts < MOST_CRASHES:
+                raise
+            log.exception("object_broke", extra={"unit": self._claim.fence.row, "idx": idx})
+            outcome = self._poison(idx, entry, repr(error))
         finally:
-            self._room.leave(idx)
+            if whole:
+                self._room.leave(idx)
+        return outcome is not None and self._noted(outcome)
 
     async def _isolated(self, idx: int, entry: Entry) -> bool:
         """With its turn noted, so that a crash names it; after two at the same object, with nothing beside it.
@@ -145,21 +154,10 @@ class UnitWork:
                 raise LeaseLost
             if not alone:
                 return await self._one(idx, entry)
-            doubtful = await self._decided(idx, entry)
+            doubtful = await self._one(idx, entry, alone=True)
             # Cleared before anything else may bring the process down.
             await self._journal.flush()
             return doubtful
-
-    async def _decided(self, idx: int, entry: Entry) -> bool:
-        """An object over which the unit breaks again and again fails alone."""
-        try:
-            outcome = await self._copier.copy(idx, entry)
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-            if self._claim.attempts < MOST_CRASHES:
-                raise
-            log.exception("object_broke", extra={"unit": self._claim.fence.row, "idx": idx})
-            outcome = self._poison(idx, entry, repr(error))
-        return outcome is not None and self._noted(outcome)
 
     async def _note_restoring(self) -> None:
         restoring = self._copier.restoring
