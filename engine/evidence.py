@@ -13,6 +13,7 @@ from engine.values import value
 
 # Under these an ETag is not a hash of the content.
 _OPAQUE: Final = frozenset({KMS, CUSTOMER_KEY})
+_UNTOLD: Final = frozenset({None})
 
 
 class Level(IntEnum):
@@ -64,7 +65,8 @@ def judge(proof: Proof) -> Level:
 
 def contradicted(proof: Proof, *, etag_is_md5: bool) -> bool:
     """Whether an answer denies that the bytes are those we read: by CRC64, or an ETag that is an MD5."""
-    if len({proof.crc64, proof.destination_crc64, proof.source_crc64} - {None}) > 1:
+    told = {proof.destination_crc64, proof.source_crc64}
+    if told != _UNTOLD and len({proof.crc64, *told} - _UNTOLD) > 1:
         return True
     if not etag_is_md5 or proof.encryption in _OPAQUE or proof.destination_etag == proof.etag:
         return False

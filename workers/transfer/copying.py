@@ -207,7 +207,7 @@ class Copier:
     def _succeeded(self, subject: Subject, landing: Landing, level: Level) -> Outcome:
         note = self._restoring.note(subject.listed) if self._restoring.asked_before else ""
         strength = "weak" if subject.weak else "strong"
-        detail = "; ".join(filter(None, (landing.left, note)))
+        detail = f"{landing.left}; {note}" if landing.left and note else landing.left or note
         etag = landing.written.etag
         return self._outcome(
             subject, OutcomeKind.OK, level.word, strength=strength, detail=detail, dst_etag=etag
