@@ -63,7 +63,7 @@ sim-mutations: $(READY)  ## Bugs planted in the product, and how soon the simula
 trust: $(READY)  ## Each promise's mechanism taken out in a copy, and whether its test notices (trust.json, docs/trust.md).
 	$(BIN)/python -m tests.trust $(FLAGS)
 
-bench: $(READY)  ## The product beside rclone and a bare loop, on the same stores.
+bench: $(READY)  ## The product beside rclone and bare loops, on the same stores.
 	$(BIN)/python -m bench --page docs/performance.md $(FLAGS)
 
 chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.

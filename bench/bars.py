@@ -9,7 +9,7 @@ from typing import Any
 from bench.clients import Client
 
 Rows = Mapping[str, Mapping[str, Any]]
-PRODUCT, BARE, BARES, USUAL, RCLONE, RCLONE_64 = (one.value for one in Client)
+PRODUCT, BARE, BARES, AIOHTTP, RCLONE, RCLONE_64 = (one.value for one in Client)
 _KEY_BYTES = {"A": 16}
 
 
@@ -55,7 +55,7 @@ def _small(rows: Rows) -> Iterator[Bar]:
     ours = rows[PRODUCT]
     yield from _against(rows, RCLONE, "A: objects/s, as a multiple of rclone's", 2.0)
     yield from _against(rows, RCLONE_64, "A: objects/s, as a multiple of rclone's with 64 transfers", 1.3)
-    loops = (USUAL, "the aiohttp loop's"), (BARES, "as many bare loops'"), (BARE, "one bare loop's")
+    loops = (AIOHTTP, "the aiohttp loop's"), (BARES, "as many bare loops'"), (BARE, "one bare loop's")
     for other, name in loops:
         yield from _against(rows, other, f"A: objects/s, as a share of {name}", 0.8)
         yield from _against(

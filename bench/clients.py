@@ -43,18 +43,18 @@ class Client(StrEnum):
     PRODUCT = "product"
     BARE = "bare loop"
     BARE_SIDE_BY_SIDE = "bare loops"
-    USUAL = "aiohttp loop"
+    AIOHTTP = "aiohttp loop"
     RCLONE = "rclone"
     RCLONE_64 = "rclone 64"
 
 
 # Loops that only the first scenario has.
-ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.USUAL)
+ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.AIOHTTP)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A run to be done: `source` names the bucket, `objects` how many it must find, `lanes` is for the bare loop."""
+    """A run to be done: `source` names the bucket, `objects` how many it must find, `lanes` is for the loops."""
 
     work: Work
     objects: int
@@ -222,9 +222,10 @@ def bare(root: Path, order: Order, *, processes: int = 1) -> Usage:
     )
 
 
-def usual(pair: Pair, order: Order) -> Usage:
-    """The loop that knows nothing of the product's own HTTP client."""
-    command = [sys.executable, "-m", "bench.usual", pair.source.url, pair.destination.url]
+def aiohttp_loop(pair: Pair, order: Order) -> Usage:
+    """The loop that knows nothing of the product's own HTTP client; it copies `FROM` and nothing else."""
+    assert (order.work, order.source) == (Work.COPY, FROM), "it can do nothing else"
+    command = [sys.executable, "-m", "bench.aiohttp_loop", pair.source.url, pair.destination.url]
     return measured_children([[*command, "--lanes", str(order.lanes), "--expect", str(order.objects)]])
 
 

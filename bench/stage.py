@@ -69,12 +69,12 @@ class Bench:
         """Keep a run, and tell of it."""
         self.runs.append(run)
         if not run.objects:
-            self.say(f"{run.scenario} {run.repetition} {run.client:10} {run.usage.seconds:7.2f} s {run.more}")
+            self.say(f"{run.scenario} {run.repetition} {run.client:13} {run.usage.seconds:7.2f} s {run.more}")
             return
         rate = f"{run.objects / run.usage.seconds:9,.0f} objects/s {run.bytes / run.usage.seconds / 1e6:7,.0f} MB/s"
         cpu = f"{run.cpu / max(run.objects, 1) * 1000:8.3f} CPU-ms/object"
         self.say(
-            f"{run.scenario} {run.repetition} {run.client:10} {run.usage.seconds:7.2f} s {rate} {cpu} {run.more}"
+            f"{run.scenario} {run.repetition} {run.client:13} {run.usage.seconds:7.2f} s {rate} {cpu} {run.more}"
         )
 
 
@@ -132,8 +132,8 @@ class Stage:
                 return clients.bare(self.bench.root, order)
             case Client.BARE_SIDE_BY_SIDE:
                 return clients.bare(self.bench.root, order, processes=clients.worker_processes())
-            case Client.USUAL:
-                return clients.usual(self.pair, order)
+            case Client.AIOHTTP:
+                return clients.aiohttp_loop(self.pair, order)
             case Client.RCLONE | Client.RCLONE_64:
                 return clients.rclone(self.pair, order, many=client is Client.RCLONE_64)
 

@@ -100,8 +100,8 @@ PROMISES: Final = (
         "workers/transfer/options.py", "write_options",
         _TRANSFER + "test_properties.py::test_two_kilobytes_of_metadata_travel_and_a_byte_more_is_named",
         "user metadata stays behind unnamed",
-        "return WriteOptions(told, StorageClass(kept)",
-        "return WriteOptions(Properties(content_type=told.content_type), StorageClass(kept)",
+        "return WriteOptions(told, kept",
+        "return WriteOptions(Properties(content_type=told.content_type), kept",
     ),
     Promise(
         "P-10", "A key arrives in exactly its bytes, or the object fails by name.",

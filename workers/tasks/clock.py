@@ -7,8 +7,9 @@ import time
 class SystemClock:
     """A `Clock` on this machine's time."""
 
-    # Seconds that never go back.
-    monotonic = staticmethod(time.monotonic)
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
 
     def now_ms(self) -> int:
         """Milliseconds UTC."""

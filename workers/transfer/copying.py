@@ -105,7 +105,7 @@ class Copier:
         if self._restoring.asked_before and await self._restoring.runs(listed.listed):
             return None
         try:
-            found = self._decider.listed(listed) or await self._decider.again(listed)
+            found = self._decider.as_listed(listed) or await self._decider.again(listed)
             for last in (*[False] * (self.rounds - 1), True):
                 if isinstance(found, Rule):
                     return self._skipped(listed, found)
@@ -148,7 +148,7 @@ class Copier:
         async with self._room.memory(subject.idx, subject.size, max(subject.size, 1 << 12)):
             block, head = await read_whole(context, subject)
             options = await write_options(context, subject, head)
-            if subject.weak:
+            if subject.weak:  # seldom: no coroutine for the others
                 await self._decider.check_free(subject)
             written = await self._put(subject, block, options)
         md5 = block.md5.hex()

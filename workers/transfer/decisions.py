@@ -19,7 +19,7 @@ class Decider:
         self._spec = context.facts.spec
         self._decided_ms = decided_ms
 
-    def listed(self, subject: Subject) -> Subject | None:
+    def as_listed(self, subject: Subject) -> Subject | None:
         """From the listing's decision; None where that is left open, and `again` has to look."""
         if self._spec.overwrite is OverwriteMode.FULL_OVERWRITE:
             return subject

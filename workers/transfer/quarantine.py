@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 class Quarantine:
     """Shared by all tasks of a process. What is inside ends soon: a small object, or one part of a large one.
 
-    Each `open` that was True and each `enter` is followed by exactly one `leave`.
+    Each `open` that was True, each `enter` and `enter_now` is followed by exactly one `leave`.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Quarantine:
         return True
 
     async def enter(self) -> None:
-        """Come in as soon as `open` would."""
+        """Come in, after a suspect that is at work or waits for its turn."""
         if not self.open():
             async with self._suspect:
                 self.enter_now()

@@ -83,19 +83,20 @@ async def _hashed_beside(
 def _read(
     context: TaskContext, subject: Subject, part: ByteRange | None, *, paid: bool
 ) -> Awaitable[ReadAnswer]:
-    if paid or context.rate() is None:
+    rate = context.rate()
+    if paid or rate is None:
         return context.pair.source.read(subject.source_key, subject.guard, part)
-    return _read_slowly(context, subject, part)
+    return _read_slowly(context, subject, part, rate)
 
 
-async def _read_slowly(context: TaskContext, subject: Subject, part: ByteRange | None) -> ReadAnswer:
-    """A quarter of a second of the limit at a time, where it can be read in parts."""
+async def _read_slowly(
+    context: TaskContext, subject: Subject, part: ByteRange | None, rate: int
+) -> ReadAnswer:
+    """A quarter of a second of the limit (`rate` until now) at a time, where it can be read in parts."""
     store, key, guard = context.pair.source, subject.source_key, subject.guard
     length = guard.size if part is None else part.length
-    rate = context.rate()
-    if not subject.ranged:
+    if not length or not subject.ranged:
         await context.take("read", length)
-    if rate is None or not length or not subject.ranged:
         return await store.read(key, guard, part)
     first = 0 if part is None else part.start
     together = bytearray()

@@ -119,12 +119,12 @@ class UnitWork:
             if self._copier.completed:
                 await self._close_uploads()
 
-    async def _one(self, idx: int, entry: Entry, *, alone: bool = False) -> bool:
+    async def _one(self, idx: int, entry: Entry, *, isolated: bool = False) -> bool:
         """One object to its outcome; whether the bucket itself is to be asked afterwards.
 
-        Over which the unit breaks again and again, that fails alone. `alone`: it has the room for itself.
+        An object over which the unit breaks again and again fails alone. `isolated`: it has the room for itself.
         """
-        whole = not alone and 0 <= entry.size <= SINGLE_MAX
+        whole = not isolated and 0 <= entry.size <= SINGLE_MAX
         if whole and not self._room.open(idx):
             await self._room.enter(idx)
         try:
@@ -154,7 +154,7 @@ class UnitWork:
                 raise LeaseLost
             if not alone:
                 return await self._one(idx, entry)
-            doubtful = await self._one(idx, entry, alone=True)
+            doubtful = await self._one(idx, entry, isolated=True)
             # Cleared before anything else may bring the process down.
             await self._journal.flush()
             return doubtful

@@ -1,4 +1,5 @@
-"""`python -m bench.usual SOURCE DESTINATION`: aiohttp on uvloop in a plain loop; of the product only its signatures.
+"""`python -m bench.aiohttp_loop SOURCE DESTINATION`: aiohttp on uvloop in a plain loop; of the product
+only its signatures.
 
 GET, MD5 beside the listed ETag, PUT with Content-MD5, the ETag that comes back. Objects of one part only.
 """
@@ -11,7 +12,9 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import quote
 
 import aiohttp
@@ -19,20 +22,34 @@ import uvloop
 import yarl
 
 from bench.stores import ACCESS_KEY, FROM, INTO, REGIONS, SECRET_KEY
-from connectors.wire.signing.sigv4 import UNSIGNED, Scope, authorization
+from connectors.wire.signing import sigv4, v2
+from connectors.wire.signing.sigv4 import Scope
+from connectors.wire.signing.v2 import KeyPair
 
 _KEY, _ETAG = re.compile(r"<Key>([^<]+)</Key>"), re.compile(r"<ETag>(?:&quot;|\")([0-9a-f]{32})")
 _NEXT = re.compile(r"<NextContinuationToken>([^<]+)<")
 _AHEAD = 4000
 
 
-class Bucket:
-    """One bucket behind aiohttp's connection pool."""
+@lru_cache(maxsize=8)
+def _instant(second: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, region: str, name: str) -> None:
+
+@lru_cache(maxsize=8)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+class Bucket:
+    """One bucket behind aiohttp's connection pool; signed as the product signs at the same store."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, name: str, region: str = "") -> None:
+        """A `region` for S3's fourth signature; without one it is that of OBS."""
         self._session, self._url, self._name = session, url, name
         self._host = url.partition("//")[2]
         self._scope = Scope(ACCESS_KEY, SECRET_KEY, region)
+        self._pair = KeyPair(ACCESS_KEY, SECRET_KEY, "x-obs-", "OBS")
 
     async def call(
         self, method: str, key: str = "", query: Mapping[str, str] | None = None, data: bytes = b"",
@@ -41,10 +58,9 @@ class Bucket:
         """The body and headers of a signed request's answer. Raises RuntimeError for any status but 200."""
         path = f"/{self._name}/{quote(key)}" if key else f"/{self._name}"
         pairs = sorted((query or {}).items())
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         signed = {name.replace("_", "-"): value for name, value in headers.items()}
-        signed |= {"host": self._host, "x-amz-date": now, "x-amz-content-sha256": UNSIGNED}
-        signed["authorization"] = authorization(method, path, pairs, signed, self._scope, now)
+        signed["host"] = self._host
+        self._sign(method, path, pairs, signed)
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
         url = yarl.URL(self._url + path + (f"?{asked}" if asked else ""), encoded=True)
         async with self._session.request(method, url, data=data or None, headers=signed) as answer:
@@ -52,6 +68,18 @@ class Bucket:
             if answer.status != 200:
                 raise RuntimeError(f"{method} {path}: {answer.status} {body[:200]!r}")
             return body, answer.headers
+
+    def _sign(
+        self, method: str, path: str, pairs: Sequence[tuple[str, str]], headers: dict[str, str]
+    ) -> None:
+        second = int(time.time())
+        if self._scope.region:
+            headers |= {"x-amz-date": _instant(second), "x-amz-content-sha256": sigv4.UNSIGNED}
+            told = sigv4.authorization(method, path, pairs, headers, self._scope, _instant(second))
+        else:
+            headers["date"] = _date(second)
+            told = v2.authorization(method, path, pairs, headers, self._pair)
+        headers["authorization"] = told
 
     async def listed(self) -> AsyncIterator[tuple[str, str]]:
         """Keys and ETags."""
@@ -86,8 +114,7 @@ async def _lane(queue: asyncio.Queue[tuple[str, str] | None], source: Bucket, in
 async def _copy(source_url: str, into_url: str, lanes: int) -> int:
     queue: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue(_AHEAD)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        source = Bucket(session, source_url, REGIONS[0], FROM)
-        into = Bucket(session, into_url, REGIONS[1], INTO)
+        source, into = Bucket(session, source_url, FROM, REGIONS[0]), Bucket(session, into_url, INTO)
         async with asyncio.TaskGroup() as group:
             working = [group.create_task(_lane(queue, source, into)) for _ in range(lanes)]
             async for one in source.listed():
@@ -98,7 +125,7 @@ async def _copy(source_url: str, into_url: str, lanes: int) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.usual", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.aiohttp_loop", description=__doc__)
     parser.add_argument("source")
     parser.add_argument("destination")
     parser.add_argument("--lanes", type=int, default=64, help="objects in the air")
