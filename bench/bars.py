@@ -9,7 +9,7 @@ from typing import Any
 from bench.clients import Client
 
 Rows = Mapping[str, Mapping[str, Any]]
-PRODUCT, BARE, BARES, AIOHTTP, RCLONE, RCLONE_64 = (one.value for one in Client)
+PRODUCT, BARE, BARES, AIOHTTP, RCLONE, RCLONE_64, _ = (one.value for one in Client)
 _KEY_BYTES = {"A": 16}
 
 

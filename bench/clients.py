@@ -1,4 +1,4 @@
-"""Who is measured: the product as `oms up` runs it, rclone, and loops that only copy."""
+"""Who is measured: the product as `oms up` runs it, rclone, s5cmd, and loops that only copy."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -22,7 +23,8 @@ from bench.measure import Family, Usage, measured_children
 from bench.stores import ACCESS_KEY, FROM, INTO, REGIONS, SECRET_KEY, Pair
 from tests.running import Engine
 
-_RCLONE = str(Path(sys.executable).with_name("rclone"))
+_RCLONE, _S5CMD = (str(Path(sys.executable).with_name(one)) for one in ("rclone", "s5cmd"))
+_MEMORY = Path("/dev/shm")  # noqa: S108  # the folder in it has a name of its own
 _LOOK_SECONDS = 0.03
 _PATIENCE_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
@@ -46,10 +48,11 @@ class Client(StrEnum):
     AIOHTTP = "aiohttp loop"
     RCLONE = "rclone"
     RCLONE_64 = "rclone 64"
+    S5CMD = "s5cmd"
 
 
-# Loops that only the first scenario has.
-ONLY_SMALL = (Client.BARE_SIDE_BY_SIDE, Client.AIOHTTP)
+# Who cannot compare two stores.
+ONLY_COPY = (Client.BARE_SIDE_BY_SIDE, Client.AIOHTTP, Client.S5CMD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,23 @@ def rclone_environment(pair: Pair) -> Mapping[str, str]:
             "ENDPOINT": url, "REGION": region, "FORCE_PATH_STYLE": "true",
         }.items()
     }  # fmt: skip
+
+
+def s5cmd(pair: Pair, order: Order) -> Usage:
+    """A listing; or a copy down into memory (where that is a folder) and up again: it knows one store at a time."""
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        source = pair.source.url, REGIONS[0]
+        if order.work is Work.LIST:
+            return _s5cmd(source, "ls", f"s3://{order.source}/*")
+        down = _s5cmd(source, "cp", f"s3://{order.source}/*", f"{folder}/")
+        up = _s5cmd((pair.destination.url, REGIONS[1]), "cp", f"{folder}/", f"s3://{INTO}/")
+        return down.then(up)
+
+
+def _s5cmd(store: tuple[str, str], *words: str) -> Usage:
+    url, region = store
+    keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": region}
+    return measured_children([[_S5CMD, "--log", "error", "--endpoint-url", url, *words]], keys)
 
 
 def rclone_killed(pair: Pair, order: Order, half_done: Any) -> None:

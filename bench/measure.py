@@ -28,6 +28,13 @@ class Usage:
     rss: int
     rss_together: int
 
+    def then(self, other: Usage) -> Usage:
+        """One after the other."""
+        parts = self.cpu.keys() | other.cpu.keys()
+        cpu = {part: self.cpu.get(part, 0.0) + other.cpu.get(part, 0.0) for part in parts}
+        together = max(self.rss_together, other.rss_together)
+        return Usage(self.seconds + other.seconds, cpu, max(self.rss, other.rss), together)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -128,7 +128,7 @@ def titles(sizes: Mapping[str, int]) -> dict[str, Title]:
         "C1": Title("the same again, nothing to do, default settings"),
         "B": Title(f"{sizes['far']:,} objects of 4 KiB, {FAR_MS} ms a request (rclone by default: {sizes['few']:,})"),
         "C2": Title(f"{sizes['unchanged']:,} unchanged objects, random keys"),
-        "D": Title(f"listing {sizes['flat']:,} flat keys, {FAR_MS} ms a request (rclone size)"),
+        "D": Title(f"listing {sizes['flat']:,} flat keys, {FAR_MS} ms a request (rclone size, s5cmd ls)"),
         "E": Title(f"{sizes['large']} objects of {sizes['large_mib']} MiB", "MB/s"),
         "F": Title(f"{sizes['killed']:,} objects of 4 KiB, kill -9 at 40 % (rclone: its second run)"),
     }  # fmt: skip

@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from bench import clients
-from bench.clients import ONLY_SMALL, Client, Order, Work
+from bench.clients import ONLY_COPY, Client, Order, Work
 from bench.flat import Flat
 from bench.measure import Run
 from bench.stage import FAR_MS, FEW, KIB, LOOK_SECONDS, MIB, Bench, Stage, contents, staged, turns, until
 from bench.store import Objects
 from bench.stores import FROM, INTO
+
+_LISTERS = (Client.PRODUCT, Client.BARE, Client.RCLONE, Client.S5CMD)
 
 
 def small(bench: Bench) -> None:
@@ -24,7 +26,7 @@ def small(bench: Bench) -> None:
         for repetition, client in turns(bench, tuple(Client)):
             stage.pair.empty()
             bench.note(stage.run("A", client, repetition, Order(Work.COPY, count), size))
-            if client in ONLY_SMALL:
+            if client in ONLY_COPY:
                 continue
             again = Order(Work.COMPARE if client is Client.BARE else Work.COPY, count)
             # After its own copy, since rclone compares the times that it has stored itself.
@@ -59,7 +61,7 @@ def flat(bench: Bench) -> None:
     source = contents(flat={FROM: Flat(bench.sizes.flat)}, latency_ms=FAR_MS)
     order = Order(Work.LIST, bench.sizes.flat)
     for stage in staged(bench, source, contents(empty=(INTO,), latency_ms=FAR_MS)):
-        for repetition, client in turns(bench, (Client.PRODUCT, Client.BARE, Client.RCLONE), fewer=True):
+        for repetition, client in turns(bench, _LISTERS, fewer=True):
             bench.note(stage.run("D", client, repetition, order, 0))
 
 

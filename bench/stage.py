@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import clients
-from bench.clients import ONLY_SMALL, Client, Order, Product, Work
+from bench.clients import Client, Order, Product, Work
 from bench.measure import Run, Usage
 from bench.store import Contents
 from bench.stores import ACCESS_KEY, SECRET_KEY, Pair, opened
@@ -136,6 +136,8 @@ class Stage:
                 return clients.aiohttp_loop(self.pair, order)
             case Client.RCLONE | Client.RCLONE_64:
                 return clients.rclone(self.pair, order, many=client is Client.RCLONE_64)
+            case Client.S5CMD:
+                return clients.s5cmd(self.pair, order)
 
 
 def _busy_seconds(pair: Pair) -> float:
@@ -157,7 +159,7 @@ def contents(**more: Any) -> Contents:
     return Contents(ACCESS_KEY, SECRET_KEY, **more)
 
 
-ALL = tuple(one for one in Client if one not in ONLY_SMALL)
+ALL = tuple(one for one in Client if one not in (Client.BARE_SIDE_BY_SIDE, Client.AIOHTTP))
 
 
 def turns(
