@@ -69,7 +69,7 @@ bench: $(READY)  ## The product beside rclone and bare loops, on the same stores
 chaos: $(READY)  ## Faults on real processes for SECONDS (600), checked by a program of its own.
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(FLAGS)
 
-scale: $(READY)  ## An object of 64 GiB, killed 20 times, and 10 million keys: memory, parts sent again, tables.
+scale: $(READY)  ## An object of 64 GiB, killed 20 times, 10 million keys, alone and in a group: memory, parts sent again, tables.
 	$(BIN)/python -m tests.scale $(FLAGS)
 
 lock: $(READY)  ## Writes requirements.lock anew from pyproject.toml.

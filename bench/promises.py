@@ -76,6 +76,10 @@ def _stormy(stage: Stage) -> dict[str, float]:
     rate = _rate(stage, sizes.storm_after_seconds)
     failed = product.failed(task_id)
     left = sizes.storm_objects - _stored(stage)
+    if left <= 0:
+        raise RuntimeError(
+            "all was copied before the time after the storm was over: give more --storm-objects"
+        )
     product.stop(task_id)
     return {"seconds": sizes.storm_after_seconds, "usual_rate": round(usual), "rate_after": round(rate),
             "cost": round(1 - rate / usual, 4), "failed": failed, "left": left}  # fmt: skip

@@ -40,7 +40,7 @@ class Sizes:
     killed: int = 20_000
     repetitions: int = 3
     limit_seconds: int = 15
-    storm_objects: int = 150_000
+    storm_objects: int = 250_000
     storm_ms: int = 200
     storm_warm_seconds: int = 10
     storm_seconds: int = 30
@@ -50,10 +50,10 @@ class Sizes:
 
 QUICK = Sizes(
     small=3_000, far=2_000, few=100, unchanged=100_000, flat=100_000, large=2, large_mib=256, killed=4_000,
-    repetitions=2, limit_seconds=6, storm_objects=30_000, storm_seconds=8, storm_warm_seconds=6,
+    repetitions=2, limit_seconds=6, storm_objects=80_000, storm_seconds=8, storm_warm_seconds=6,
     storm_after_seconds=12, prompts=3,
 )  # fmt: skip
-FULL = Sizes(small=60_000, far=40_000, limit_seconds=60, storm_objects=600_000, storm_after_seconds=300)
+FULL = Sizes(small=60_000, far=40_000, limit_seconds=60, storm_objects=1_000_000, storm_after_seconds=300)
 
 
 @dataclass(slots=True)

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tests.scale.groups import grouped_keys
 from tests.scale.keys import unchanged_keys
 from tests.scale.large import large_object
 from tests.scale.ledger import planned_on_its_own
 from tests.scale.place import Figure
 
 GIB = 1 << 30
-_PARTS = ("ledger", "object", "keys")
+_PARTS = ("ledger", "object", "keys", "group")
 
 
 def main() -> int:
@@ -33,6 +34,7 @@ def main() -> int:
             "ledger": lambda: asyncio.run(planned_on_its_own()),
             "object": lambda: large_object(Path(root) / "object", int(given.object_gib * GIB), given.kills),
             "keys": lambda: unchanged_keys(Path(root) / "keys", given.keys),
+            "group": lambda: grouped_keys(Path(root) / "group", given.keys),
         }
         for name in chosen:
             for figure in proofs[name]():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.scale.groups import grouped_keys
 from tests.scale.keys import unchanged_keys
 from tests.scale.large import large_object, shared_object
 from tests.scale.ledger import planned
@@ -33,6 +34,10 @@ def test_an_object_that_two_workers_send_survives_the_death_of_the_one_that_help
 
 def test_unchanged_keys_leave_a_small_ledger_and_lists_written_once(tmp_path: Path) -> None:
     assert missed(unchanged_keys(tmp_path, 120_000)) == []
+
+
+def test_a_group_lists_each_key_once_and_hands_it_to_one_task(tmp_path: Path) -> None:
+    assert missed(grouped_keys(tmp_path, 120_000)) == []
 
 
 async def test_ten_thousand_parts_of_five_gib_are_planned_and_recorded(database_url: str) -> None:
